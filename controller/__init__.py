@@ -1,0 +1,1 @@
+"""The station-side controller: owns pumps, card readers, the printer and the databases."""

@@ -1,0 +1,179 @@
+"""The words between the station and its tills: snapshots that go out, commands that come in.
+
+The terminal, the station's API and its client share these and nothing else. Every command carries an id and may
+be repeated: the second time gets the first answer. Knows no HTTP and no screen.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+from controller.domain.records import TenderKind
+
+HEARTBEAT_MS = 1_000
+"""The station sends a snapshot at least this often, so that a frozen number can be told from a live one."""
+STALE_AFTER_MS = 2_000
+"""A screen whose last snapshot is older than this must look dead."""
+LEASE_MS = 60_000
+"""How long a till keeps a sale to itself without saying anything."""
+
+
+class PointState(StrEnum):
+    """What a fuelling point is doing, as its tile shows it."""
+
+    IDLE = "idle"
+    CALLING = "calling"
+    DECIDING = "deciding"
+    AUTHORISED = "authorised"
+    FUELLING = "fuelling"
+    COMPLETED = "completed"
+    """The pump is done and its delivery is being written down."""
+    STOPPED = "stopped"
+    REFUSED = "refused"
+    ERROR = "error"
+    OFFLINE = "offline"
+    CLOSED = "closed"
+
+
+class Need(StrEnum):
+    """What a decision still wants to know."""
+
+    PLATE = "plate"
+    ODOMETER = "odometer"
+
+
+class UnpaidView(msgspec.Struct, frozen=True):
+    """A delivery that waits to be paid. `leased_to` is the till that has it open, or empty."""
+
+    delivery_id: str
+    point: int
+    grade: str
+    unit: str
+    volume_ml: int
+    amount_minor: int
+    price: str
+    ended_ms: int
+    leased_to: str
+
+
+class PointView(msgspec.Struct, frozen=True):
+    """A fuelling point as a tile shows it. `text` says in a sentence what is wrong or wanted, or is empty."""
+
+    number: int
+    state: PointState
+    since_ms: int
+    grade: str = ""
+    unit: str = "l"
+    price: str = ""
+    volume_ml: int = 0
+    amount_minor: int = 0
+    token: str = ""
+    need: Need | None = None
+    reason: str = ""
+    text: str = ""
+    unpaid: tuple[UnpaidView, ...] = ()
+
+
+class LinkView(msgspec.Struct, frozen=True):
+    """The link to headquarters: rows that wait to be sent, and since when it is down (0: it is up)."""
+
+    configured: bool
+    connected: bool
+    waiting_rows: int
+    down_since_ms: int
+
+
+class Trouble(msgspec.Struct, frozen=True):
+    """Something at the station wants a person: `where` it is, and `text`, what happened and what to do."""
+
+    where: str
+    text: str
+    since_ms: int
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """All that a till shows, at one moment. `version` grows with every change."""
+
+    station: str
+    station_name: str
+    simulated: bool
+    currency: str
+    decimals: int
+    at_ms: int
+    version: int
+    points: tuple[PointView, ...]
+    link: LinkView
+    troubles: tuple[Trouble, ...]
+    journal_head: str
+    sales: int
+
+
+class _Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind"):
+    command_id: str
+
+
+class AuthorisePoint(_Command, frozen=True, tag="authorise"):
+    """Let a calling pump deliver: for cash, or on the account of `plate`. At most one preset."""
+
+    point: int
+    plate: str = ""
+    preset_volume_ml: int | None = None
+    preset_amount_minor: int | None = None
+
+
+class AnswerNeed(_Command, frozen=True, tag="answer"):
+    """What a decision asked for at this pump."""
+
+    point: int
+    need: Need
+    value: str
+
+
+class StopPoint(_Command, frozen=True, tag="stop"):
+    point: int
+
+
+class StopAll(_Command, frozen=True, tag="stop_all"):
+    pass
+
+
+class LeaseDelivery(_Command, frozen=True, tag="lease"):
+    """Open a waiting delivery at this till: no other till can settle it until it is released or the lease ends."""
+
+    delivery_id: str
+
+
+class ReleaseDelivery(_Command, frozen=True, tag="release"):
+    delivery_id: str
+
+
+class PayDelivery(_Command, frozen=True, tag="pay"):
+    """Settle a delivery that this till has leased. `given_minor`: what was handed over, at least the amount."""
+
+    delivery_id: str
+    tender: TenderKind
+    given_minor: int
+
+
+class AskBalance(_Command, frozen=True, tag="balance"):
+    """What headquarters knows of the account of a card number or a plate: one of the two."""
+
+    card: str = ""
+    plate: str = ""
+
+
+Command = AuthorisePoint | AnswerNeed | StopPoint | StopAll | LeaseDelivery | ReleaseDelivery | PayDelivery | AskBalance
+
+
+class CommandResult(msgspec.Struct, frozen=True):
+    """The answer to a command. `reason` is a code of the catalogue when it was not done, `text` says it.
+
+    `receipt` is the readable receipt of a payment; `change_minor` what is to be given back.
+    """
+
+    command_id: str
+    done: bool
+    reason: str = ""
+    text: str = ""
+    change_minor: int = 0
+    receipt: str = ""

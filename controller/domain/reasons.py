@@ -1,0 +1,115 @@
+"""The catalogue of reasons: one code, and its text for each reader.
+
+Terminal, receipt, journal and documentation take their words from here. A code never changes its meaning.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+
+class Reason(StrEnum):
+    CARD_UNKNOWN = "card_unknown"
+    PLATE_UNKNOWN = "plate_unknown"
+    CARD_BLOCKED = "card_blocked"
+    CARD_NOT_PROVEN = "card_not_proven"
+    NOT_YET_VALID = "not_yet_valid"
+    EXPIRED = "expired"
+    PRODUCT_NOT_ALLOWED = "product_not_allowed"
+    PLATE_MISMATCH = "plate_mismatch"
+    ODOMETER_IMPLAUSIBLE = "odometer_implausible"
+    LIMIT_DAY = "limit_day"
+    LIST_UNREADABLE = "list_unreadable"
+    LIST_MISSING = "list_missing"
+    PRICE_MISSING = "price_missing"
+    PUMP_NOT_CALLING = "pump_not_calling"
+    PUMP_BUSY = "pump_busy"
+    PUMP_OFFLINE = "pump_offline"
+    PUMP_REFUSED = "pump_refused"
+    TWO_UNPAID = "two_unpaid"
+    POINT_UNKNOWN = "point_unknown"
+    NOTHING_TO_ANSWER = "nothing_to_answer"
+    DELIVERY_UNKNOWN = "delivery_unknown"
+    ALREADY_SETTLED = "already_settled"
+    LEASED_ELSEWHERE = "leased_elsewhere"
+    NOT_LEASED = "not_leased"
+    TENDER_TOO_SMALL = "tender_too_small"
+    PRESET_INVALID = "preset_invalid"
+    JOURNAL_FULL = "journal_full"
+    HEADQUARTERS_SILENT = "headquarters_silent"
+    COMMAND_REUSED = "command_reused"
+
+
+class ReasonText(msgspec.Struct, frozen=True):
+    """`attendant`: what happened and what to do now. `driver`: what the receipt or display says."""
+
+    attendant: str
+    driver: str
+
+
+CATALOGUE: dict[Reason, ReasonText] = {
+    Reason.CARD_UNKNOWN: ReasonText(
+        "This card is not on the list: take another means of payment", "Card not known here"
+    ),
+    Reason.PLATE_UNKNOWN: ReasonText(
+        "This plate is not on the list: take another means of payment", "Plate not known here"
+    ),
+    Reason.CARD_BLOCKED: ReasonText(
+        "This card or plate is on the stop list: do not serve it on account", "Card blocked: ask your company"
+    ),
+    Reason.CARD_NOT_PROVEN: ReasonText("The card could not prove itself: it may be a copy", "Card not accepted"),
+    Reason.NOT_YET_VALID: ReasonText("This card or plate is valid from a later day", "Not valid yet"),
+    Reason.EXPIRED: ReasonText("This card or plate has expired", "Expired: ask your company for a new one"),
+    Reason.PRODUCT_NOT_ALLOWED: ReasonText(
+        "This card or plate may not buy this grade: ask for another nozzle", "This product is not allowed"
+    ),
+    Reason.PLATE_MISMATCH: ReasonText(
+        "The plate is not the one of this card: look at the vehicle", "Plate does not fit the card"
+    ),
+    Reason.ODOMETER_IMPLAUSIBLE: ReasonText(
+        "The odometer is below the last one: read it again", "Odometer reading not plausible"
+    ),
+    Reason.LIMIT_DAY: ReasonText("The day's limit of this card or plate is used up", "Day limit used up"),
+    Reason.LIST_UNREADABLE: ReasonText(
+        "The card list cannot be read: sell for cash, and import it again (forecourt whitelist import)",
+        "Cards not accepted at the moment",
+    ),
+    Reason.LIST_MISSING: ReasonText(
+        "There is no card list yet: sell for cash, and import one (forecourt whitelist import)",
+        "Cards not accepted at the moment",
+    ),
+    Reason.PRICE_MISSING: ReasonText(
+        "The pump has no price for this grade: set it in station.toml", "Pump out of order"
+    ),
+    Reason.PUMP_NOT_CALLING: ReasonText("No nozzle is lifted at this pump", "Lift the nozzle first"),
+    Reason.PUMP_BUSY: ReasonText(
+        "The pump is delivering or being authorised: wait until it has finished", "Please wait"
+    ),
+    Reason.PUMP_OFFLINE: ReasonText("The pump does not answer: check its power and its cable", "Pump out of order"),
+    Reason.PUMP_REFUSED: ReasonText(
+        "The pump did not take the order: hang up the nozzle and try again", "Please hang up and try again"
+    ),
+    Reason.TWO_UNPAID: ReasonText(
+        "Two deliveries wait unpaid at this pump: take the money for one first", "Please pay first"
+    ),
+    Reason.POINT_UNKNOWN: ReasonText("There is no such pump at this station", "No such pump"),
+    Reason.NOTHING_TO_ANSWER: ReasonText("This pump does not wait for an answer any more", "Present the card again"),
+    Reason.DELIVERY_UNKNOWN: ReasonText("There is no such delivery", "No such delivery"),
+    Reason.ALREADY_SETTLED: ReasonText("This delivery is paid already", "Paid already"),
+    Reason.LEASED_ELSEWHERE: ReasonText(
+        "Another till is taking the money for this delivery", "Being paid at another till"
+    ),
+    Reason.NOT_LEASED: ReasonText("Open the sale at this till first", "Please wait"),
+    Reason.TENDER_TOO_SMALL: ReasonText("The money given is less than the amount", "Not enough money"),
+    Reason.PRESET_INVALID: ReasonText("A preset is one of money or volume, above zero", "Preset not possible"),
+    Reason.JOURNAL_FULL: ReasonText(
+        "The journal cannot be written (disk full or broken): nothing new is sold until there is room again",
+        "Station out of order",
+    ),
+    Reason.HEADQUARTERS_SILENT: ReasonText(
+        "Headquarters did not answer in time: ask again later", "Not available at the moment"
+    ),
+    Reason.COMMAND_REUSED: ReasonText(
+        "This command id was used for something else: send a new one", "Please try again"
+    ),
+}

@@ -1,0 +1,259 @@
+"""Journal records: what a station writes down for ever, their codec, and the chain over them.
+
+A row is named (station, epoch, seq). Its bytes are positional msgpack, so a field may be added at the end of a
+record with a default, and never removed or moved. Knows no file: `controller.store.journal` keeps the rows.
+"""
+
+import hashlib
+from enum import StrEnum
+
+import msgspec
+
+from controller.domain.products import Grade
+from controller.domain.quantities import Unit, UnitPrice
+from controller.domain.reasons import Reason
+from controller.domain.seams import ClockQuality
+from controller.domain.tokens import TokenRef
+
+EPOCH_BYTES = 8
+HASH_BYTES = 32
+GENESIS = bytes(HASH_BYTES)
+"""What the first row of a station is chained to."""
+
+
+class RowName(msgspec.Struct, frozen=True, array_like=True, order=True):
+    """A row's name within its station. `seq` counts from 1 without a gap, through all epochs of one chain."""
+
+    epoch: bytes
+    seq: int
+
+    @property
+    def text(self) -> str:
+        return f"{self.epoch.hex()}-{self.seq}"
+
+
+def parse_row_name(text: str) -> RowName:
+    """The name back from `RowName.text`. ValueError if it is none."""
+    epoch, dash, seq = text.partition("-")
+    if not (dash and seq.isdecimal() and seq.isascii() and len(epoch) == 2 * EPOCH_BYTES):
+        raise ValueError(f"{text!r} names no row: expected {2 * EPOCH_BYTES} hex digits, a dash and a number")
+    return RowName(bytes.fromhex(epoch), int(seq))
+
+
+class Stamp(msgspec.Struct, frozen=True, array_like=True):
+    """When a row was written: UTC, and the monotonic clock of one boot, and how good the wall clock was."""
+
+    wall_ms: int
+    boot: bytes
+    mono_ms: int
+    quality: ClockQuality
+
+
+class Funds(StrEnum):
+    """Whose money pays."""
+
+    NONE = "none"
+    """Paid at the station after the delivery."""
+    POSTPAID = "postpaid"
+    """On the account of the token's holder, invoiced later."""
+
+
+class TenderKind(StrEnum):
+    CASH = "cash"
+    BANK_CARD = "bank_card"
+    ACCOUNT = "account"
+
+
+class Tender(msgspec.Struct, frozen=True, array_like=True):
+    """A means of payment and what it paid. `given_minor - amount_minor` was the change."""
+
+    kind: TenderKind
+    amount_minor: int
+    given_minor: int
+
+
+class Limits(msgspec.Struct, frozen=True, array_like=True):
+    """The smallest limits a decision found; None where there is none. `by` names the one that bound each."""
+
+    volume_ml: int | None = None
+    amount_minor: int | None = None
+    by: str = ""
+
+
+class Evidence(msgspec.Struct, frozen=True, array_like=True):
+    """What a decision was made from: enough to make it again from the journal alone."""
+
+    list_version: int = 0
+    row: bytes = b""
+    """The list's row as it was looked up (msgpack), empty for a decision by an attendant's word."""
+    used_day_ml: int = 0
+    used_day_minor: int = 0
+    odometer_km: int | None = None
+    plate_key: bytes = b""
+    rule: str = ""
+
+
+class Started(msgspec.Struct, frozen=True, array_like=True, tag="started"):
+    """The controller has started: a new epoch. `previous` is the head that it found."""
+
+    station: str
+    software: str
+    simulated: bool
+    previous: RowName | None
+    grades: tuple[Grade, ...] = ()
+
+
+class Stopped(msgspec.Struct, frozen=True, array_like=True, tag="stopped"):
+    """The controller ended in order. Its absence before the next `Started` tells of a crash or a power cut."""
+
+    why: str
+
+
+class Declined(msgspec.Struct, frozen=True, array_like=True, tag="declined"):
+    """A token was refused."""
+
+    point: int
+    nozzle: int
+    token: TokenRef | None
+    reason: Reason
+    evidence: Evidence
+
+
+class Authorised(msgspec.Struct, frozen=True, array_like=True, tag="authorised"):
+    """The pump may deliver: what was allowed, and why. On disk before the pump is told."""
+
+    point: int
+    nozzle: int
+    grade: str
+    unit: Unit
+    price: UnitPrice
+    token: TokenRef | None
+    account: str
+    funds: Funds
+    limits: Limits
+    preset_volume_ml: int | None
+    preset_amount_minor: int | None
+    totaliser_before_ml: int | None
+    evidence: Evidence
+    till: str
+    command_id: str
+
+
+class Released(msgspec.Struct, frozen=True, array_like=True, tag="released"):
+    """An authorisation ended without fuel: nothing was dispensed and nothing is owed."""
+
+    authorised: RowName
+    reason: str
+
+
+class Delivery(msgspec.Struct, frozen=True, array_like=True, tag="delivery"):
+    """What the pump said. On disk before the pump is cleared.
+
+    `authorised` is None for fuel that nobody allowed in this journal (a pump that was started by hand).
+    `at_start`: found complete when the controller came back.
+    """
+
+    point: int
+    nozzle: int
+    grade: str
+    unit: Unit
+    price: UnitPrice
+    volume_ml: int
+    amount_minor: int
+    totaliser_before_ml: int | None
+    totaliser_after_ml: int | None
+    authorised: RowName | None
+    token: TokenRef | None
+    account: str
+    funds: Funds
+    at_start: bool
+
+
+class Settlement(msgspec.Struct, frozen=True, array_like=True, tag="settlement"):
+    """The delivery is paid: now it is a sale. On disk before the receipt is printed."""
+
+    delivery: RowName
+    receipt_number: int
+    amount_minor: int
+    tenders: tuple[Tender, ...]
+    till: str
+    command_id: str
+
+
+class UnrecordedDelivery(msgspec.Struct, frozen=True, array_like=True, tag="unrecorded"):
+    """The totaliser moved by more than the journal knows: fuel left while nobody listened."""
+
+    point: int
+    nozzle: int
+    volume_ml: int
+    totaliser_before_ml: int
+    totaliser_after_ml: int
+
+
+class PumpAlarm(msgspec.Struct, frozen=True, array_like=True, tag="alarm"):
+    """A pump reported a fault."""
+
+    point: int
+    code: int
+    text: str
+
+
+Record = Started | Stopped | Declined | Authorised | Released | Delivery | Settlement | UnrecordedDelivery | PumpAlarm
+
+
+class Body(msgspec.Struct, frozen=True, array_like=True):
+    """The bytes that are chained: name, stamp, record."""
+
+    name: RowName
+    stamp: Stamp
+    record: Record
+
+
+class Row(msgspec.Struct, frozen=True, array_like=True):
+    """A row as it is kept and sent: its body's bytes and the hash of the chain up to it."""
+
+    body: bytes
+    hash: bytes
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Body)
+
+
+class DamagedRow(ValueError):
+    """A row's bytes are no row of ours, or do not follow the row before them."""
+
+
+def encode_body(body: Body) -> bytes:
+    return _encoder.encode(body)
+
+
+def decode_body(data: bytes) -> Body:
+    """The body back from its bytes. DamagedRow says what is wrong."""
+    try:
+        return _decoder.decode(data)
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise DamagedRow(f"not a journal row: {error}") from error
+
+
+def chain_hash(previous_hash: bytes, body: bytes) -> bytes:
+    """SHA-256 over the hash before and this row's bytes."""
+    return hashlib.sha256(previous_hash + body).digest()
+
+
+def seal_row(previous_hash: bytes, body: Body) -> Row:
+    data = encode_body(body)
+    return Row(data, chain_hash(previous_hash, data))
+
+
+def open_row(previous_hash: bytes, row: Row) -> Body:
+    """The row's body, after checking that it follows `previous_hash`. DamagedRow if it does not."""
+    body = decode_body(row.body)
+    if chain_hash(previous_hash, row.body) != row.hash:
+        raise DamagedRow(f"row {body.name.text} does not follow the row before it: the chain is broken here")
+    return body
+
+
+def kind_of(record: Record) -> str:
+    """The record's tag: "started", "delivery" ..."""
+    return str(type(record).__struct_config__.tag)

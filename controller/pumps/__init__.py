@@ -1,0 +1,1 @@
+"""Pump lines: one folder a protocol, one set of words above them."""

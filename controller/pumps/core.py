@@ -1,0 +1,102 @@
+"""What a line needs of a protocol: the shape of a pump's core, and of the port that carries its bytes.
+
+A pump core is sans-IO: it says which bytes go out next and is told what came back. It never waits.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from controller.pumps.words import Order, PumpEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One transmission on a half-duplex line and the time its answer may take.
+
+    `gap_us`: silence before it. `window_us`: how long the first byte of the answer may take; 0 means that no
+    answer comes (an acknowledgement). `silence_us`: this much quiet within an answer ends it. `complete` says
+    whether the bytes so far are a whole answer.
+    """
+
+    data: bytes
+    gap_us: int
+    window_us: int
+    silence_us: int
+    complete: Callable[[bytes], bool]
+
+
+class PumpCore(Protocol):
+    """One pump on a line, in one protocol."""
+
+    @property
+    def name(self) -> str:
+        """For messages: protocol and address."""
+        ...
+
+    def submit(self, order: Order, now_us: int) -> None:
+        """Take an order. What becomes of it is an event."""
+        ...
+
+    def next_turn(self, now_us: int) -> Turn:
+        """The next transmission to this pump: an acknowledgement that is owed, an order, or a poll."""
+        ...
+
+    def received(self, data: bytes, now_us: int) -> None:
+        """The answer to the last turn; empty when none came within its window."""
+        ...
+
+    def events(self) -> list[PumpEvent]:
+        """Take what has happened since the last call, in order."""
+        ...
+
+    @property
+    def owes_turn(self) -> bool:
+        """The next turn must follow before any other pump of the line is spoken to."""
+        ...
+
+    @property
+    def urgent(self) -> bool:
+        """A stop waits to be sent."""
+        ...
+
+    @property
+    def busy(self) -> bool:
+        """A delivery runs or an order is under way: poll often."""
+        ...
+
+    def quiet_turn(self, now_us: int) -> Turn | None:
+        """The poll that would be sent if nothing at all is going on with this pump; None if something is.
+
+        While every pump of a line is quiet, polls change nothing: a simulated line may skip them.
+        """
+        ...
+
+    def skipped(self, count: int) -> None:
+        """`count` quiet polls were left out by the port, each as if it had been answered with "nothing"."""
+        ...
+
+
+class LinePort(Protocol):
+    """A half-duplex serial line. The only way in which bytes reach pumps."""
+
+    async def transact(self, turn: Turn) -> bytes:
+        """Send, then give the answer: whole, or what had come when it fell silent, or nothing.
+
+        OSError with a sentence if the port itself is gone.
+        """
+        ...
+
+    async def rest(self, turns: Sequence[Turn]) -> int:
+        """All pumps are quiet and `turns` would go round and round from now. Return how many were skipped.
+
+        A real port skips none and returns 0 at once. A simulated one may return much later, when something
+        has changed at a pump or `wake` was called, at the end of a turn, with the number of turns that fitted.
+        """
+        ...
+
+    def wake(self) -> None:
+        """An order has come: stop resting."""
+        ...
+
+    def close(self) -> None: ...
