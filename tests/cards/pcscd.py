@@ -1,0 +1,130 @@
+"""A real pcscd of the test's own: its socket, its reader configuration, its virtual reader, ended by its pid.
+
+pcscd has one fixed directory for its socket, so each daemon lives in a mount namespace with a directory of its own.
+A holder process keeps the namespace while daemons come and go; clients reach the socket through the holder's /proc.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import threading
+from pathlib import Path
+
+READY_S = 20.0
+DRIVER = Path("/usr/lib/pcsc/drivers/serial/libifdvpcd.so")
+READER = "Virtual PCD 00 00"
+
+_NEEDED = {
+    "pcscd": "pcscd",
+    "opensc-tool": "opensc",
+    "unshare": "util-linux",
+    "nsenter": "util-linux",
+}
+
+
+def check_installed() -> None:
+    """Raises RuntimeError that says what to install. Never a skip: this path is what stations run."""
+    missing = {package for program, package in _NEEDED.items() if shutil.which(program) is None}
+    if not DRIVER.exists():
+        missing.add("vsmartcard-vpcd")
+    if missing:
+        packages = " ".join(sorted(missing))
+        raise RuntimeError(
+            f"the PC/SC tests need the real stack: apt-get install -y --no-install-recommends {packages}"
+        )
+
+
+class PrivatePcscd:
+    """`start()`, `kill()`, `start()` again; `close()` at the end. `port` is where the virtual card connects."""
+
+    def __init__(self, folder: Path) -> None:
+        check_installed()
+        self.port = _two_free_ports()
+        self.log: list[str] = []
+        self._config = folder / "reader.conf.d"
+        self._config.mkdir()
+        (self._config / "vpcd").write_text(
+            f'FRIENDLYNAME "Virtual PCD"\nDEVICENAME /dev/null:0x{self.port:X}\n'
+            f"LIBPATH {DRIVER}\nCHANNELID 0x{self.port:X}\n"
+        )
+        as_root = [] if os.geteuid() == 0 else ["--map-root-user"]
+        script = "mkdir -p /run/pcscd && mount -t tmpfs tmpfs /run/pcscd && echo mounted && exec cat"
+        self._holder = subprocess.Popen(
+            ["unshare", *as_root, "--mount", "bash", "-c", script],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._holder.stdout is not None
+        if self._holder.stdout.readline().strip() != "mounted":
+            self.close()
+            raise RuntimeError("no private mount namespace could be made: run the PC/SC tests as root")
+        self._daemon: subprocess.Popen[str] | None = None
+        self._drain: threading.Thread | None = None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a client of this daemon needs in its environment."""
+        return {**os.environ, "PCSCLITE_CSOCK_NAME": f"/proc/{self._holder.pid}/root/run/pcscd/pcscd.comm"}
+
+    def start(self) -> None:
+        """Starts the daemon and waits until it says that it is ready."""
+        ready = threading.Event()
+        as_root = [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]
+        command = ["nsenter", "--target", str(self._holder.pid), "--mount", *as_root]
+        self._daemon = subprocess.Popen(
+            [*command, "pcscd", "--foreground", "--info", "--config", str(self._config)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._drain = threading.Thread(target=self._read_log, args=(self._daemon, ready))
+        self._drain.start()
+        if not ready.wait(READY_S) or self._daemon.poll() is not None:
+            raise RuntimeError("pcscd did not start:\n" + "\n".join(self.log[-20:]))
+
+    def kill(self) -> None:
+        """Kills the daemon, as a crash would."""
+        if self._daemon is not None and self._drain is not None:
+            self._daemon.kill()
+            self._daemon.wait()
+            self._drain.join()
+            assert self._daemon.stdout is not None
+            self._daemon.stdout.close()
+            self._daemon = None
+
+    def close(self) -> None:
+        """Ends everything that was started here."""
+        if getattr(self, "_daemon", None) is not None:
+            self.kill()
+        assert self._holder.stdin is not None
+        assert self._holder.stdout is not None
+        self._holder.stdin.close()
+        self._holder.wait()
+        self._holder.stdout.close()
+
+    def _read_log(self, daemon: subprocess.Popen[str], ready: threading.Event) -> None:
+        assert daemon.stdout is not None
+        for line in daemon.stdout:
+            self.log.append(line.rstrip())
+            if "daemon ready" in line:
+                ready.set()
+        ready.set()  # it ended; start() looks which
+
+
+def _two_free_ports() -> int:
+    """The first of two neighbouring free ports: vpcd opens one for each of its two slots."""
+    for _ in range(100):
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            port: int = first.getsockname()[1]
+            try:
+                second.bind(("127.0.0.1", port + 1))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError("no two neighbouring free ports")

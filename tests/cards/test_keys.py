@@ -1,0 +1,64 @@
+"""The key file is the station's alone, and a broken one says what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from card_io.errors import KeyFileRefused
+from card_io.keys import FileKeyStore, KeyRing
+from sim.cards.card import SimCard
+from sim.cards.state import load, save
+from tests.cards.bench import NUMBER, card, identify, seeded, write_key_file
+
+GOOD = '{"format": 1, "read_keys": {"3": "000102030405060708090a0b0c0d0e0f"}}'
+
+
+def test_a_key_file_proves_cards(tmp_path: Path) -> None:
+    keys = FileKeyStore(write_key_file(tmp_path / "read.keys", GOOD))
+    assert identify(card(), keys=keys).card_number == NUMBER
+    assert "0102" not in repr(keys)
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o666])
+def test_a_key_file_that_others_can_read_is_refused_with_the_remedy(tmp_path: Path, mode: int) -> None:
+    path = write_key_file(tmp_path / "read.keys", GOOD, mode)
+    with pytest.raises(KeyFileRefused, match=f"run: chmod 600 {path}"):
+        FileKeyStore(path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        '{"format": 2, "read_keys": {}}',
+        '{"format": 1, "read_keys": {"x": "000102030405060708090a0b0c0d0e0f"}}',
+        '{"format": 1, "read_keys": {"3": "5ec2e7"}}',
+        '{"format": 1, "read_keys": {"3": "5ec2e7zz"}}',
+        '{"format": 1, "read_keys": {"999": "000102030405060708090a0b0c0d0e0f"}}',
+    ],
+)
+def test_a_broken_key_file_is_refused_without_its_content(tmp_path: Path, text: str) -> None:
+    with pytest.raises(KeyFileRefused) as refusal:
+        FileKeyStore(write_key_file(tmp_path / "read.keys", text))
+    assert "5ec2e7" not in str(refusal.value)
+    assert str(tmp_path) in str(refusal.value)
+
+
+def test_a_missing_key_file_says_so(tmp_path: Path) -> None:
+    with pytest.raises(KeyFileRefused, match="cannot be opened"):
+        FileKeyStore(tmp_path / "none.keys")
+
+
+def test_keys_go_over_the_pipe_and_come_back(tmp_path: Path) -> None:
+    keys = FileKeyStore(write_key_file(tmp_path / "read.keys", GOOD))
+    assert identify(card(), keys=KeyRing.from_handover(keys.handover())).card_number == NUMBER
+
+
+def test_a_simulated_card_lives_in_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "driver.card"
+    save(card().state, path)
+    assert path.stat().st_mode & 0o077 == 0
+    assert identify(SimCard(load(path), seeded(9))).card_number == NUMBER
