@@ -1,0 +1,71 @@
+"""The one list of what a till can do. Key bindings, buttons and the help are all made from it.
+
+Letters are never keys: under a Ukrainian or Turkish layout they do not arrive.
+"""
+
+from dataclasses import dataclass
+
+from terminal.pad import Place
+
+ALL = frozenset(Place)
+BOARD = frozenset({Place.BOARD})
+PAYMENT = frozenset({Place.PAYMENT})
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """`key` is Textual's name, `press` the pad's, `cap` what stands on the key. `label` empty: it has no button."""
+
+    key: str
+    press: str
+    cap: str
+    label: str
+    help: str
+    places: frozenset[Place]
+
+
+ACTIONS: tuple[Action, ...] = (
+    Action("f1", "f1", "F1", "Help", "What can be done now; 4 F1 asks for pump 4", BOARD | PAYMENT),
+    Action(
+        "enter", "enter", "Enter", "Cash", "Cash: Enter takes the exact amount, 500 Enter shows the change", PAYMENT
+    ),
+    Action("f2", "f2", "F2", "Bank card", "Take the whole amount by bank card", PAYMENT),
+    Action("f3", "f3", "F3", "Plate", "4 F3: type the plate on whose account pump 4 delivers", BOARD),
+    Action("f5", "f5", "F5", "Balance", "Ask for the balance of a card or a plate", BOARD),
+    Action("f6", "f6", "F6", "All calling", "Let all pumps deliver that call", BOARD),
+    Action("f9", "f9", "F9", "Receipt", "Show the last receipt of this till again", BOARD),
+    Action("escape", "escape", "Esc", "Back", "Clear what is typed; go back and give the delivery free", ALL - BOARD),
+    Action("f12", "f12", "F12", "STOP ALL", "Stop all pumps at once: no question, on every screen", ALL),
+)
+
+FLOWS: tuple[tuple[str, str], ...] = (
+    ("4 Enter", "The next thing at pump 4: let it deliver, take the money, or answer what it asks"),
+    ("4 Enter Enter", "Take exact cash for pump 4"),
+    ("4 Enter 500 Enter", "Take 500 in cash, and show the change"),
+    ("4 Enter F2", "Take it by bank card"),
+    ("4 -", "Stop pump 4"),
+    ("0 -", "Stop all pumps, as F12 does"),
+    ("4 * 1000 Enter", "Let pump 4 deliver for 1000 of money"),
+    ("4 / 20 Enter", "Let pump 4 deliver 20 litres"),
+    ("+  PgUp PgDn", "Turn the page, where not all pumps fit"),
+)
+"""The help's flows, in the words of the keypad."""
+
+PAD_KEYS: dict[str, str] = {digit: digit for digit in "0123456789"} | {
+    "full_stop": ".",
+    "comma": ".",
+    "minus": "-",
+    "asterisk": "*",
+    "slash": "/",
+    "plus": "+",
+    "enter": "enter",
+    "backspace": "backspace",
+    "pagedown": "pagedown",
+    "pageup": "pageup",
+}
+"""The keypad, by Textual's names of its keys."""
+
+
+def buttons(place: Place) -> tuple[Action, ...]:
+    """The buttons of a place, in their order."""
+    return tuple(action for action in ACTIONS if place in action.places)

@@ -1,0 +1,1 @@
+"""The screens of the terminal: each shows a view it is given and decides nothing."""
