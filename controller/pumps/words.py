@@ -154,16 +154,4 @@ class LinkFault:
     detail: str
 
 
-PumpEvent = (
-    Online
-    | Offline
-    | Idle
-    | Calling
-    | Authorised
-    | Fuelling
-    | Completed
-    | Totals
-    | Alarm
-    | Refused
-    | LinkFault
-)
+PumpEvent = Online | Offline | Idle | Calling | Authorised | Fuelling | Completed | Totals | Alarm | Refused | LinkFault

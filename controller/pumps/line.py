@@ -1,0 +1,298 @@
+"""A serial port and the loop that runs a line over it: the only file that touches a serial port.
+
+`SerialLinePort` carries turns; `LineRunner` asks the schedule whose turn it is, hands the answers back and
+passes events on. Every wait goes through the injected `Clock`. Knows no protocol.
+"""
+
+import asyncio
+import contextlib
+import errno
+import os
+import termios
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import serial
+
+from controller.domain.seams import US_PER_S, Clock
+from controller.pumps.core import LinePort, Turn
+from controller.pumps.schedule import LineSchedule
+from controller.pumps.words import Order, PumpEvent
+
+READ_BYTES = 4_096
+USB_SLACK_US = 20_000
+"""USB converters hold bytes back for up to 16 ms: added to every window and silence."""
+REOPEN_US = 3 * US_PER_S
+"""A pulled cable is looked for so often."""
+WHAT_TO_DO = {
+    errno.ENOENT: "there is no such port: check the cable and the name in the configuration",
+    errno.ENODEV: "the device behind it is gone: check the cable",
+    errno.ENXIO: "the device behind it is gone: check the cable",
+    errno.EACCES: "this user may not open it: add the user to the group of the port (often dialout)",
+    errno.EPERM: "this user may not open it: add the user to the group of the port (often dialout)",
+    errno.EBUSY: "another program uses it: stop that program, or configure another port",
+    errno.EAGAIN: "another program uses it: stop that program, or configure another port",
+    errno.EIO: "it stopped working: check the cable and the converter",
+    errno.ENOTTY: "it is no serial port: check the name in the configuration",
+}
+
+
+class PortError(OSError):
+    """The port cannot be used. The text says what happened, at which port, and what to do."""
+
+    def __str__(self) -> str:
+        return str(self.strerror)
+
+
+@dataclass(frozen=True, slots=True)
+class LineSettings:
+    """How bytes look on the wire. The defaults are DART's; `parity` is N, E or O."""
+
+    baud: int = 9_600
+    bits: int = 8
+    parity: str = "O"
+    stop: int = 1
+
+    @property
+    def byte_bits(self) -> int:
+        """Bits that one byte takes on the wire, start bit included."""
+        return 1 + self.bits + (self.parity != "N") + self.stop
+
+    def wire_us(self, count: int) -> int:
+        """How long `count` bytes take."""
+        return count * self.byte_bits * US_PER_S // self.baud
+
+
+def _port_error(path: str, error: Exception) -> PortError:
+    number = getattr(error, "errno", None)
+    for cause in (error, error.__context__):  # pyserial hides what termios said behind its own sentence
+        if number is None and isinstance(cause, termios.error) and cause.args:
+            number = cause.args[0]
+    if number is None and "lock" in str(error):
+        number = errno.EBUSY
+    what = WHAT_TO_DO.get(number or 0, f"{error}: check the cable and the configuration")
+    return PortError(number or errno.EIO, f"serial port {path}: {what}")
+
+
+class SerialLinePort:
+    """A real serial port; implements `LinePort`. Open and use it inside a running event loop."""
+
+    def __init__(self, path: str, settings: LineSettings, clock: Clock) -> None:
+        self.path = path
+        self.settings = settings
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        self._buffer = bytearray()
+        self._error: PortError | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        try:
+            self.serial = serial.Serial(
+                path,
+                settings.baud,
+                bytesize=settings.bits,
+                parity=settings.parity,
+                stopbits=settings.stop,
+                timeout=0,
+                write_timeout=0,
+                exclusive=True,
+            )
+        except (OSError, termios.error) as error:
+            raise _port_error(path, error) from error
+        self._fd: int = self.serial.fileno()
+        self._loop.add_reader(self._fd, self._readable)
+        self._quiet_since_us = self._now()
+        self._closed = False
+
+    def _now(self) -> int:
+        return self._clock.now().mono_us
+
+    def _readable(self) -> None:
+        try:
+            data = os.read(self._fd, READ_BYTES)
+            if not data:
+                raise OSError(errno.EIO, "hung up")
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._error = _port_error(self.path, error)
+            self._loop.remove_reader(self._fd)
+        else:
+            self._buffer += data
+            self._quiet_since_us = self._now()
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def transact(self, turn: Turn) -> bytes:
+        """Send, and wait for the answer. `PortError` if the port is gone."""
+        await self._clock.sleep_until(self._quiet_since_us + turn.gap_us)
+        self._check()
+        sent_us = self._send(turn.data)
+        if turn.window_us == 0:
+            return b""
+        deadline_us = sent_us + turn.window_us + USB_SLACK_US
+        while True:
+            await self._input_until(deadline_us)
+            self._check()
+            if self._buffer and turn.complete(bytes(self._buffer)):
+                break
+            now_us = self._now()
+            if self._buffer:
+                deadline_us = self._quiet_since_us + turn.silence_us + USB_SLACK_US
+            if now_us >= deadline_us:
+                break
+        answer = bytes(self._buffer)
+        self._buffer.clear()
+        return answer
+
+    def _send(self, data: bytes) -> int:
+        """Give the bytes to the port; returns when the last of them will have left it, in microseconds."""
+        try:
+            self.serial.reset_input_buffer()  # what came late belongs to no turn
+            self._buffer.clear()
+            written = self.serial.write(data)
+        except (OSError, termios.error) as error:
+            raise _port_error(self.path, error) from error
+        if written != len(data):
+            raise PortError(errno.EIO, f"serial port {self.path}: it takes no more bytes: check the converter")
+        self._quiet_since_us = self._now() + self.settings.wire_us(len(data))
+        return self._quiet_since_us
+
+    def _check(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    async def _input_until(self, deadline_us: int) -> None:
+        """Return when bytes came (or the port failed) or at the deadline."""
+        waiter = self._waiter = self._loop.create_future()
+        timer = self._clock.call_at(deadline_us, lambda: None if waiter.done() else waiter.set_result(None))
+        try:
+            await waiter
+        finally:
+            timer.cancel()
+            self._waiter = None
+
+    async def rest(self, turns: Sequence[Turn]) -> int:
+        """A real line is never skipped."""
+        return 0
+
+    def wake(self) -> None:
+        """It never rests."""
+
+    def close(self) -> None:
+        """Let the port go; may be called twice, and on a port that is gone."""
+        if self._closed:
+            return
+        self._closed = True
+        self._loop.remove_reader(self._fd)
+        with contextlib.suppress(OSError, termios.error):
+            self.serial.close()
+
+
+class LineRunner:
+    """Runs one line for ever: `await run()`, and cancel it to stop."""
+
+    def __init__(
+        self,
+        schedule: LineSchedule,
+        port: LinePort | None,
+        clock: Clock,
+        on_event: Callable[[int, PumpEvent], None],
+        open_port: Callable[[], LinePort],
+        *,
+        on_port: Callable[[str | None], None] | None = None,
+    ) -> None:
+        """`port`: an open one, or None to open it by `open_port`, which raises OSError with a sentence.
+
+        `on_event(point, event)` gets all that happens. `on_port(text)` hears that the port is gone, and why,
+        once each time; None says that it is back.
+        """
+        self._schedule = schedule
+        self._port = port
+        self._clock = clock
+        self._on_event = on_event
+        self._open_port = open_port
+        self._on_port = on_port
+        self._told = False
+        self._down_waiter: asyncio.Future[None] | None = None
+
+    def submit(self, point: int, order: Order) -> None:
+        """Give a pump an order; what becomes of it is an event."""
+        self._schedule.submit(point, order, self._now())
+        if self._port is not None:
+            self._port.wake()
+        if self._down_waiter is not None and not self._down_waiter.done():
+            self._down_waiter.set_result(None)
+
+    def _now(self) -> int:
+        return self._clock.now().mono_us
+
+    async def run(self) -> None:
+        """Until cancelled; the port is closed then."""
+        try:
+            while True:
+                if self._port is None:
+                    await self._reopen()
+                assert self._port is not None, "just opened"
+                try:
+                    await self._turns(self._port)
+                except OSError as error:
+                    self._port_gone(str(error.strerror or error))
+                    await self._wait_down(self._now() + REOPEN_US)
+        finally:
+            if self._port is not None:
+                self._port.close()
+                self._port = None
+
+    async def _turns(self, port: LinePort) -> None:
+        while True:
+            cycle = self._schedule.quiet_cycle(self._now())
+            if cycle is not None:
+                skipped = await port.rest(cycle)
+                if skipped:
+                    self._schedule.skipped(skipped)
+                    continue
+            _, turn = self._schedule.next(self._now())
+            answer = await port.transact(turn)
+            self._schedule.answered(answer, self._now())
+            self._pass_on()
+
+    def _pass_on(self) -> None:
+        for point, event in self._schedule.events():
+            self._on_event(point, event)
+
+    def _port_gone(self, text: str) -> None:
+        if self._port is not None:
+            self._port.close()
+            self._port = None
+        if self._on_port is not None and not self._told:
+            self._on_port(text)
+        self._told = True
+        self._schedule.port_lost(self._now())
+        self._pass_on()
+
+    async def _reopen(self) -> None:
+        """Try until the port is there; orders are refused meanwhile."""
+        while True:
+            try:
+                self._port = self._open_port()
+            except OSError as error:
+                self._port_gone(str(error.strerror or error))
+                await self._wait_down(self._now() + REOPEN_US)
+                continue
+            if self._on_port is not None and self._told:
+                self._on_port(None)
+            self._told = False
+            return
+
+    async def _wait_down(self, until_us: int) -> None:
+        """Wait to try again, and answer the orders that come meanwhile."""
+        while self._now() < until_us:
+            waiter = self._down_waiter = asyncio.get_running_loop().create_future()
+            timer = self._clock.call_at(until_us, lambda w=waiter: None if w.done() else w.set_result(None))  # type: ignore[misc]
+            try:
+                await waiter
+            finally:
+                timer.cancel()
+                self._down_waiter = None
+            self._schedule.take_orders(self._now() + 1)  # nothing is sent now: no turn to wait for
+            self._pass_on()
