@@ -1,0 +1,88 @@
+"""hq.toml: read, checked once, and typed from here on; and the commented file that `hq init` writes."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+DEFAULT_PORT = 8480
+MIN_TOKEN_LETTERS = 16
+
+Token = Annotated[str, msgspec.Meta(min_length=MIN_TOKEN_LETTERS)]
+
+
+class ConfigError(Exception):
+    """hq.toml cannot be used. The text names the file, the key and what was expected."""
+
+
+class Listen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the server listens. Port 0 takes a free one."""
+
+    host: Annotated[str, msgspec.Meta(min_length=1)] = "127.0.0.1"
+    port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = DEFAULT_PORT
+
+
+class Tokens(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Bearer tokens: `read` for totals, `admin` for enrolling."""
+
+    read: Token
+    admin: Token
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All of hq.toml. `database`: a file (relative to hq.toml) or a database URL."""
+
+    database: Annotated[str, msgspec.Meta(min_length=1)]
+    tokens: Tokens
+    simulated: bool = False
+    listen: Listen = Listen()
+
+
+def load_config(path: Path) -> Config:
+    """The configuration of `path`. ConfigError with a sentence."""
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path} does not exist: run `forecourt hq init {path.parent}`") from error
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not TOML: {error}") from error
+    try:
+        return msgspec.convert(raw, Config)
+    except msgspec.ValidationError as error:
+        expected, _, at = str(error).partition(" - at ")
+        key = at.strip("`").removeprefix("$").strip(".") or "top level"
+        raise ConfigError(f"{path}, {key}: {expected[:1].lower()}{expected[1:]}") from error
+
+
+def database_of(config: Config, path: Path) -> Path | str:
+    """The database of `config`, which was read from `path`: a file's path, or a URL."""
+    return config.database if "://" in config.database else path.parent / config.database
+
+
+def template(*, simulated: bool, read_token: str, admin_token: str) -> str:
+    """A commented hq.toml."""
+    return f"""\
+# Headquarters: receives what the stations send, and answers their questions.
+
+# true: takes simulated stations, and no real one; false: the other way round.
+simulated = {"true" if simulated else "false"}
+
+# A SQLite file beside this one, or the URL of a PostgreSQL database:
+# database = "postgresql+psycopg://user:password@host/forecourt"
+database = "hq.db"
+
+[listen]
+# 127.0.0.1 is this machine only. For stations over the Internet put a proxy with TLS in front of it.
+host = "127.0.0.1"
+# 0 takes a free port; it stands in the line that `forecourt hq serve` prints.
+port = {DEFAULT_PORT}
+
+[tokens]
+# Sent as "Authorization: Bearer ...". Anybody who has them may use them: keep this file to yourself.
+# read: totals. admin: enrolling stations while the server runs.
+read = "{read_token}"
+admin = "{admin_token}"
+"""

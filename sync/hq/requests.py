@@ -1,0 +1,37 @@
+"""The request lane at headquarters: answers a station's question once, and says the same for ever after.
+
+The outcome is stored under (station, command id) before it is told. Knows no HTTP, and the time only as it is told.
+"""
+
+import msgspec
+
+from controller.domain.reasons import CATALOGUE, Reason
+from sync.hq.store import Store
+from sync.wire import Answer, Ask, BalanceAnswer, RefusedAnswer, Reply, SealedRequest, pack_reply
+
+_encoder = msgspec.msgpack.Encoder()
+
+
+class Requests:
+    """Headquarters' entrance for questions."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def receive(self, data: bytes, now_ms: int) -> bytes:
+        """The reply's bytes. Raises a WireError for a request that will never be taken, a StoreError otherwise."""
+        sealed = SealedRequest(data)
+        request = sealed.open(self._store.public_key(sealed.station))
+        asked = _encoder.encode(request.ask)
+        before = self._store.reply_of(request.station, request.command_id)
+        if before is not None:
+            if before[0] == asked:
+                return before[1]
+            text = CATALOGUE[Reason.COMMAND_REUSED].attendant
+            return pack_reply(Reply(request.command_id, RefusedAnswer(Reason.COMMAND_REUSED, text)))
+        reply = pack_reply(Reply(request.command_id, self._answer(request.ask, now_ms)))
+        self._store.keep_reply(request.station, request.command_id, asked, reply, now_ms)
+        return reply
+
+    def _answer(self, ask: Ask, now_ms: int) -> Answer:
+        return BalanceAnswer(ask.account, self._store.balance_minor(ask.account), now_ms)

@@ -1,0 +1,54 @@
+"""The link as the station knows it: joins a `LinkRunner` to the words of `controller.domain.headquarters`.
+
+Knows no device and no till.
+"""
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from controller.domain.headquarters import Balance, Heard, LinkState
+from controller.domain.seams import Clock, Randomness
+from sync.runner import LinkRunner, Outbox, Transport
+from sync.station import Ending
+from sync.wire import BalanceAnswer, BalanceAsk, RefusedAnswer
+
+
+class StationLink:
+    """Headquarters, from a station. Implements `controller.domain.headquarters.Headquarters`."""
+
+    def __init__(
+        self,
+        *,
+        station: str,
+        key: Ed25519PrivateKey,
+        outbox: Outbox,
+        transport: Transport,
+        clock: Clock,
+        randomness: Randomness,
+    ) -> None:
+        self._runner = LinkRunner(
+            station=station, key=key, outbox=outbox, transport=transport, clock=clock, randomness=randomness
+        )
+
+    @property
+    def state(self) -> LinkState:
+        status = self._runner.status
+        return LinkState(status.connected, status.waiting_rows, status.down_since_ms, status.trouble)
+
+    def rows_written(self) -> None:
+        self._runner.notify()
+
+    async def balance(self, account: str, command_id: str) -> Balance:
+        """The account's balance; `Heard.UNKNOWN` when no answer came in time."""
+        outcome = await self._runner.ask(BalanceAsk(account), command_id)
+        match outcome.ending, outcome.answer:
+            case Ending.ANSWERED, BalanceAnswer() as answer:
+                return Balance(Heard.ANSWERED, amount_minor=answer.balance_minor)
+            case _, RefusedAnswer() as refused:
+                return Balance(Heard.REFUSED, text=refused.text)
+            case Ending.UNKNOWN, _:
+                return Balance(Heard.UNKNOWN, text=outcome.text)
+            case _:
+                return Balance(Heard.REFUSED, text=outcome.text)
+
+    async def run(self) -> None:
+        await self._runner.run()
