@@ -84,9 +84,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         timer._scheduled = True  # type: ignore[attr-defined]  # what BaseEventLoop.call_at sets
         return timer
 
-    def call_later(
-        self, delay: float, callback: Callable[..., Any], *args: Any, context: Any = None
-    ) -> asyncio.TimerHandle:
+    def call_later(self, delay: float, callback: Callable[..., Any], *args: Any, context: Any = None) -> _Timer:  # type: ignore[override]
         """`delay` in seconds, as asyncio.sleep() gives it."""
         return self.call_at(self.now_us + round(delay * US_PER_S), callback, *args, context=context)
 

@@ -41,6 +41,12 @@ class UnitPrice(msgspec.Struct, frozen=True, array_like=True):
         return decimal_text(self.value, self.exponent)
 
 
+def same_price(first: UnitPrice, second: UnitPrice) -> bool:
+    """Equal as numbers: 43.7 is 43.70."""
+    low = min(first.exponent, second.exponent)
+    return first.value * power_of_ten(second.exponent - low) == second.value * power_of_ten(first.exponent - low)
+
+
 def amount_for(volume_ml: int, price: UnitPrice, currency: Currency) -> int:
     """What `volume_ml` thousandths of a unit cost, in minor units, rounded half up.
 
@@ -93,7 +99,8 @@ def money_text(amount_minor: int, currency: Currency) -> str:
 
 def volume_text(volume_ml: int, unit: Unit) -> str:
     """A quantity to the hundredth, cut and never rounded up, as pumps show it: "40.00 l"."""
-    return f"{decimal_text(volume_ml // 10, 2)} {unit}"
+    hundredths = abs(volume_ml) // 10
+    return f"{decimal_text(-hundredths if volume_ml < 0 else hundredths, 2)} {unit}"
 
 
 def parse_decimal(text: str) -> tuple[int, int]:

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 import msgspec
 
+from controller.domain.lists import ListState
 from controller.domain.products import Grade
 from controller.domain.quantities import Unit, UnitPrice
 from controller.domain.reasons import Reason
@@ -35,7 +36,7 @@ class RowName(msgspec.Struct, frozen=True, array_like=True, order=True):
 def parse_row_name(text: str) -> RowName:
     """The name back from `RowName.text`. ValueError if it is none."""
     epoch, dash, seq = text.partition("-")
-    if not (dash and seq.isdecimal() and seq.isascii() and len(epoch) == 2 * EPOCH_BYTES):
+    if not (dash and seq.isdecimal() and seq.isascii() and len(epoch) == 2 * EPOCH_BYTES and epoch.isalnum()):
         raise ValueError(f"{text!r} names no row: expected {2 * EPOCH_BYTES} hex digits, a dash and a number")
     return RowName(bytes.fromhex(epoch), int(seq))
 
@@ -90,7 +91,11 @@ class Evidence(msgspec.Struct, frozen=True, array_like=True):
     used_day_minor: int = 0
     odometer_km: int | None = None
     plate_key: bytes = b""
-    rule: str = ""
+    at_ms: int = 0
+    last_odometer_km: int = 0
+    list_state: ListState | None = None
+    """None where no list was asked: an attendant's word."""
+    grade: str = ""
 
 
 class Started(msgspec.Struct, frozen=True, array_like=True, tag="started"):
@@ -190,6 +195,14 @@ class UnrecordedDelivery(msgspec.Struct, frozen=True, array_like=True, tag="unre
     totaliser_after_ml: int
 
 
+class TotaliserRead(msgspec.Struct, frozen=True, array_like=True, tag="totaliser"):
+    """A nozzle's volume totaliser as it stood when the pump was first heard: what later readings are held against."""
+
+    point: int
+    nozzle: int
+    totaliser_ml: int
+
+
 class PumpAlarm(msgspec.Struct, frozen=True, array_like=True, tag="alarm"):
     """A pump reported a fault."""
 
@@ -198,7 +211,18 @@ class PumpAlarm(msgspec.Struct, frozen=True, array_like=True, tag="alarm"):
     text: str
 
 
-Record = Started | Stopped | Declined | Authorised | Released | Delivery | Settlement | UnrecordedDelivery | PumpAlarm
+Record = (
+    Started
+    | Stopped
+    | Declined
+    | Authorised
+    | Released
+    | Delivery
+    | Settlement
+    | UnrecordedDelivery
+    | TotaliserRead
+    | PumpAlarm
+)
 
 
 class Body(msgspec.Struct, frozen=True, array_like=True):
@@ -232,7 +256,7 @@ def decode_body(data: bytes) -> Body:
     """The body back from its bytes. DamagedRow says what is wrong."""
     try:
         return _decoder.decode(data)
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError) as error:
         raise DamagedRow(f"not a journal row: {error}") from error
 
 

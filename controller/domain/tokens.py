@@ -13,6 +13,8 @@ import msgspec
 KEY_BYTES = 8
 MIN_CARD_DIGITS = 8
 MAX_PLATE_LETTERS = 16
+HIDDEN_OF_PLATE = 3
+"""Letters of a plate that are never shown, however short it is: some plates have four."""
 
 
 class TokenKind(StrEnum):
@@ -73,7 +75,8 @@ def mask_card(number: str) -> str:
 
 def mask_plate(plate: str) -> str:
     """Enough for the driver to know it again, not enough to look it up."""
-    return plate[:2] + "*" * max(len(plate) - 4, 1) + plate[-2:]
+    ends = min(2, max(len(plate) - HIDDEN_OF_PLATE, 0) // 2)
+    return plate[:ends] + "*" * (len(plate) - 2 * ends) + plate[len(plate) - ends :]
 
 
 def token_key(secret: bytes, kind: TokenKind, value: str) -> bytes:

@@ -618,7 +618,10 @@ class DartPump:
         if before is State.NOT_PROGRAMMED:
             done = self._state is not State.NOT_PROGRAMMED
         else:
-            shown = not self._nozzle or self._nozzle > len(wanted) or self._price == wanted[self._nozzle - 1]
+            # A pump that has no nozzle selected shows no price: then its fresh word is all there is, and the price is
+            # looked at again when it calls.
+            unseen = not self._price or not 0 < self._nozzle <= len(wanted)
+            shown = unseen or self._price == wanted[self._nozzle - 1]
             done = nozzle_came and shown
         if done:
             self._prices = None

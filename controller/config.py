@@ -1,0 +1,264 @@
+"""station.toml: what stands at this station. Decoded and checked once, here.
+
+An error names the file, the key, and what was expected. Knows no device.
+"""
+
+import re
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+from controller.domain.products import Grade
+from controller.domain.quantities import CURRENCIES, Currency, Unit, UnitPrice, parse_decimal
+
+MAX_POINTS = 64
+MAX_NOZZLES = 6
+FIRST_ADDRESS, LAST_ADDRESS = 0x50, 0x6F
+
+
+class ConfigError(Exception):
+    """The file cannot be used; the text names file and key and says what was expected."""
+
+
+class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    pass
+
+
+class StationTable(_Table, frozen=True):
+    id: str
+    name: str
+    currency: str
+    time_zone: str
+    address: tuple[str, ...] = ()
+    business_day_starts: int = 0
+    simulated: bool = False
+    data: str = "data"
+    keys: str = "keys"
+
+
+class ApiTable(_Table, frozen=True):
+    host: str = "127.0.0.1"
+    port: int = 7733
+
+
+class TillTable(_Table, frozen=True):
+    id: str
+    token_file: str
+
+
+class HeadquartersTable(_Table, frozen=True):
+    url: str
+
+
+class GradeTable(_Table, frozen=True):
+    code: str
+    name: str
+    price: str
+    unit: Unit = Unit.LITRE
+
+
+class LineTable(_Table, frozen=True):
+    name: str
+    protocol: Literal["dart"]
+    port: str
+    baud: int = 9600
+
+
+class PointTable(_Table, frozen=True):
+    number: int
+    line: str
+    address: int
+    nozzles: tuple[str, ...]
+    volume_decimals: int = 2
+    amount_decimals: int = 2
+    price_decimals: int = 2
+    totaliser_decimals: int = 2
+
+
+class ReaderTable(_Table, frozen=True):
+    point: int
+    kind: Literal["pcsc", "tcp"]
+    name: str
+
+
+class CardsTable(_Table, frozen=True):
+    """The network's cards: application id (6 hex digits, as they travel to the card) and the network's name."""
+
+    aid: str
+    system: str
+
+
+class PrinterTable(_Table, frozen=True):
+    port: str
+    model: Literal["generic", "epson"] = "generic"
+    width: int = 42
+    baud: int = 19200
+    hardware_flow: bool = True
+
+
+class StationFile(_Table, frozen=True):
+    """The file as it is written."""
+
+    station: StationTable
+    grades: tuple[GradeTable, ...]
+    lines: tuple[LineTable, ...]
+    points: tuple[PointTable, ...]
+    tills: tuple[TillTable, ...]
+    api: ApiTable = ApiTable()
+    headquarters: HeadquartersTable | None = None
+    cards: CardsTable | None = None
+    readers: tuple[ReaderTable, ...] = ()
+    printer: PrinterTable | None = None
+
+
+class StationConfig(msgspec.Struct, frozen=True):
+    """The file, checked: references resolved, texts made into quantities. `folder` is where relative paths begin."""
+
+    folder: Path
+    file: StationFile
+    currency: Currency
+    zone: ZoneInfo
+    grades: dict[str, Grade]
+
+    @property
+    def data(self) -> Path:
+        return self.folder / self.file.station.data
+
+    @property
+    def keys(self) -> Path:
+        return self.folder / self.file.station.keys
+
+
+def load(path: Path) -> StationConfig:
+    """Read and check a station.toml. ConfigError says what is wrong with it."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        hint = "make one with: forecourt station init DIR"
+        raise ConfigError(f"{path} cannot be read ({error.strerror}): {hint}") from error
+    return parse(text, path)
+
+
+def parse(text: str, path: Path) -> StationConfig:
+    """Check the text of a station.toml; `path` is for messages and for relative paths in it."""
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from error
+    try:
+        file = msgspec.convert(raw, StationFile)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{path}: {_readable(str(error), text)}") from error
+    return _check(file, path)
+
+
+_Wrong = Callable[[str, str], ConfigError]
+
+
+def _check(file: StationFile, path: Path) -> StationConfig:
+    def wrong(key: str, what: str) -> ConfigError:
+        return ConfigError(f"{path}: {key}: {what}")
+
+    currency, zone = _check_station(file.station, wrong)
+    grades = _check_grades(file.grades, wrong)
+    numbers = _check_points(file, grades, wrong)
+    for index, reader in enumerate(file.readers):
+        if reader.point not in numbers:
+            raise wrong(f"readers[{index}].point", f"{reader.point} is no point of this station")
+    if file.readers and file.cards is None:
+        raise wrong("cards", "expected this table, with aid and system: readers need to know the network's cards")
+    if file.cards is not None and not re.fullmatch(r"[0-9a-fA-F]{6}", file.cards.aid):
+        raise wrong("cards.aid", f"{file.cards.aid!r}: expected 6 hex digits")
+    if len({till.id for till in file.tills}) != len(file.tills):
+        raise wrong("tills", "two tills have the same id")
+    if not file.tills:
+        raise wrong("tills", "expected at least one till: without one nobody can give a command")
+    return StationConfig(path.parent, file, currency, zone, grades)
+
+
+def _check_station(station: StationTable, wrong: _Wrong) -> tuple[Currency, ZoneInfo]:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}", station.id):
+        raise wrong("station.id", f"{station.id!r}: expected 1 to 32 letters, digits, dots or dashes")
+    currency = CURRENCIES.get(station.currency)
+    if currency is None:
+        raise wrong("station.currency", f"{station.currency!r}: expected one of {', '.join(sorted(CURRENCIES))}")
+    try:
+        zone = ZoneInfo(station.time_zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise wrong("station.time_zone", f"{station.time_zone!r}: expected a name such as Europe/Istanbul") from error
+    if not 0 <= station.business_day_starts <= 23:
+        raise wrong("station.business_day_starts", f"{station.business_day_starts}: expected an hour, 0 to 23")
+    return currency, zone
+
+
+def _check_grades(tables: tuple[GradeTable, ...], wrong: _Wrong) -> dict[str, Grade]:
+    grades: dict[str, Grade] = {}
+    for index, grade in enumerate(tables):
+        if grade.code in grades:
+            raise wrong(f"grades[{index}].code", f"{grade.code!r} stands twice")
+        try:
+            price = UnitPrice(*parse_decimal(grade.price))
+        except ValueError as error:
+            raise wrong(f"grades[{index}].price", f'{error}; write it in quotes, as "43.79"') from error
+        if price.value <= 0:
+            raise wrong(f"grades[{index}].price", f"{grade.price!r}: expected a price above zero")
+        grades[grade.code] = Grade(grade.code, grade.name, grade.unit, price)
+    return grades
+
+
+def _check_points(file: StationFile, grades: dict[str, Grade], wrong: _Wrong) -> set[int]:
+    lines = {line.name for line in file.lines}
+    if len(lines) != len(file.lines):
+        raise wrong("lines", "two lines have the same name")
+    numbers: set[int] = set()
+    addresses: set[tuple[str, int]] = set()
+    for index, point in enumerate(file.points):
+        key = f"points[{index}]"
+        if not 1 <= point.number <= MAX_POINTS or point.number in numbers:
+            raise wrong(f"{key}.number", f"{point.number}: expected a number of its own, 1 to {MAX_POINTS}")
+        if point.line not in lines:
+            raise wrong(f"{key}.line", f"{point.line!r} is no line: expected one of {', '.join(sorted(lines))}")
+        if not FIRST_ADDRESS <= point.address <= LAST_ADDRESS:
+            expected = f"0x{FIRST_ADDRESS:02X} to 0x{LAST_ADDRESS:02X}"
+            raise wrong(f"{key}.address", f"0x{point.address:02X}: expected {expected}")
+        if (point.line, point.address) in addresses:
+            raise wrong(f"{key}.address", f"0x{point.address:02X} is taken by another point of line {point.line!r}")
+        if not 1 <= len(point.nozzles) <= MAX_NOZZLES:
+            raise wrong(f"{key}.nozzles", f"expected 1 to {MAX_NOZZLES} grade codes")
+        for code in point.nozzles:
+            if code not in grades:
+                raise wrong(f"{key}.nozzles", f"{code!r} is no grade: expected one of {', '.join(sorted(grades))}")
+        if point.amount_decimals > CURRENCIES[file.station.currency].decimals:
+            raise wrong(f"{key}.amount_decimals", f"{point.amount_decimals}: more than {file.station.currency} has")
+        if point.volume_decimals > 3:
+            raise wrong(f"{key}.volume_decimals", f"{point.volume_decimals}: expected at most 3")
+        numbers.add(point.number)
+        addresses.add((point.line, point.address))
+    return numbers
+
+
+def _readable(error: str, text: str) -> str:
+    """msgspec's "Expected `int`, got `str` - at `$.points[0].address`" as: points[0].address (line 12): ..."""
+    what, _, where = error.partition(" - at `$")
+    unknown = re.search(r"unknown field `([^`]+)`", what)
+    key = where.rstrip("`").lstrip(".")
+    if unknown:
+        name = unknown.group(1)
+        key = f"{key}.{name}".lstrip(".")
+        what = "this key is not known here"
+        if place := _line_of(name, text):
+            return f"{key} (line {place}): {what}"
+        return f"{key}: {what}"
+    what = what.replace("`", "").replace("Object missing required field", "missing key:")
+    place = _line_of(key.rsplit(".", 1)[-1].split("[")[0], text) if key else 0
+    return f"{key or 'top level'}{f' (line {place})' if place else ''}: {what[0].lower()}{what[1:]}"
+
+
+def _line_of(key: str, text: str) -> int:
+    """The only line that sets `key`, counted from 1; 0 where there is none or several."""
+    found = [number for number, line in enumerate(text.splitlines(), 1) if re.match(rf"\s*\[*{re.escape(key)}\b", line)]
+    return found[0] if len(found) == 1 else 0

@@ -1,0 +1,183 @@
+"""The station as a process: real clock, ports, files, readers and API around `Station`.
+
+The link to headquarters is handed in by whoever starts it: the controller does not know the sync.
+"""
+
+import asyncio
+import logging
+import signal
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from card_io.application import CardProfile
+from card_io.errors import CardError
+from card_io.keys import FileKeyStore
+from card_io.pcsc import PcscReader
+from card_io.reader import CardReader
+from card_io.tcp import TcpReader
+from controller import keys
+from controller.api.server import ApiError, Changes, listen, make_app, serve
+from controller.config import LineTable, ReaderTable, StationConfig
+from controller.domain.headquarters import Headquarters
+from controller.domain.seams import US_PER_MS, Clock, Randomness
+from controller.machine import MachineClock, MachineRandomness, boot_id
+from controller.printing.escpos import MODELS
+from controller.printing.port import PortPrinter, PortSettings
+from controller.printing.spool import Printer, PrintQueue, SpoolDirectory
+from controller.pumps.core import LinePort
+from controller.pumps.line import LineSettings, SerialLinePort
+from controller.station import Station, read_books
+from controller.store.journal import Journal, JournalError
+from controller.store.whitelist import Whitelist
+from controller.store.writer import JournalWriter, ThreadWriter
+
+JOURNAL_FILE = "journal.db"
+WHITELIST_FILE = "whitelist.db"
+SPOOL_FOLDER = "receipts"
+PTY_MAJORS = range(136, 144)
+"""Device numbers of Unix98 pseudo terminals (Linux, Documentation/admin-guide/devices.txt)."""
+
+log = logging.getLogger("forecourt.station")
+
+
+class CannotRun(Exception):
+    """The station cannot start; the text says why and what to do."""
+
+
+LinkFactory = Callable[[StationConfig, JournalWriter, Ed25519PrivateKey, Clock, Randomness], Headquarters | None]
+
+
+class NoPrinter:
+    """A station without a printer: the readable copies stay in the spool."""
+
+    async def print(self, data: bytes) -> None:
+        """Nothing to send it to."""
+
+
+async def run_station(
+    config: StationConfig, *, simulation: bool, make_link: LinkFactory, ready: Callable[[str], None]
+) -> None:
+    """Run until SIGTERM or SIGINT. `ready` gets the API's address. CannotRun says what stands in the way."""
+    table = config.file.station
+    if table.simulated and not simulation:
+        raise CannotRun(
+            "station.toml says simulated = true: start it with --simulation, or use the real station's file"
+        )
+    if simulation and not table.simulated:
+        raise CannotRun("--simulation needs a station.toml with simulated = true: this one is a real station's")
+    clock, randomness = MachineClock(), MachineRandomness()
+    try:
+        station_key, list_key = keys.station_key(config.keys), keys.list_key(config.keys)
+        tokens = keys.TillTokens(
+            {till.id: keys.read_secret(config.folder / till.token_file) for till in config.file.tills}
+        )
+        readers = {reader.point: _reader(config, reader, clock, randomness) for reader in config.file.readers}
+        bound = listen(config.file.api.host, config.file.api.port, what="the station's API")
+    except (keys.KeyFileError, CardError, ApiError) as error:
+        raise CannotRun(str(error)) from error
+    try:
+        config.data.mkdir(parents=True, exist_ok=True)
+        journal = Journal(config.data / JOURNAL_FILE)
+        try:
+            books = read_books(journal, config)
+        except BaseException:
+            journal.close()
+            raise
+    except (JournalError, OSError) as error:
+        bound.close()
+        raise CannotRun(str(error)) from error
+    writer = ThreadWriter(journal, clock, boot_id())
+    whitelist = Whitelist(config.data / WHITELIST_FILE)
+    station: Station | None = None
+
+    def printer_trouble(text: str | None) -> None:
+        if station is not None:
+            station.site.trouble("printer", text)
+
+    spool = SpoolDirectory(config.data / SPOOL_FOLDER)
+    station = Station(
+        config,
+        books=books,
+        writer=writer,
+        lists=whitelist,
+        list_secret=list_key,
+        clock=clock,
+        open_port=lambda line: _open_port(config, line, clock, simulation=simulation),
+        readers=readers,
+        print_queue=PrintQueue(spool, _printer(config, clock), clock, printer_trouble),
+        printer_model=MODELS[config.file.printer.model if config.file.printer else "generic"],
+        headquarters=make_link(config, writer, station_key, clock, randomness),
+    )
+    changes = Changes()
+    station.site.on_change(changes.changed)
+    app = make_app(station, tokens, changes, clock, title=f"Forecourt station {table.id}")
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    try:
+        await station.start(randomness, journal.begin_epoch)
+    except JournalError as error:
+        bound.close()
+        await writer.close()
+        raise CannotRun(str(error)) from error
+    jobs = [asyncio.ensure_future(station.run()), asyncio.ensure_future(serve(app, bound, changes))]
+    stopping = asyncio.ensure_future(ended.wait())
+    host, port = bound.getsockname()[:2]
+    ready(f"http://{host}:{port}")
+    try:
+        await asyncio.wait({*jobs, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+        for job in jobs:
+            job.cancel()
+        outcomes = await asyncio.gather(*jobs, return_exceptions=True)
+        faults = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
+        await station.stop("fault" if faults else "ordered")
+        whitelist.close()
+    for fault in faults:
+        raise fault
+
+
+def _open_port(config: StationConfig, line: LineTable, clock: Clock, *, simulation: bool) -> LinePort:
+    """The line's port. OSError with a sentence: the line tries again, the rest of the station goes on."""
+    path = config.folder / line.port
+    if simulation and not _is_pty(path):
+        raise OSError(f"{path} is no pseudo terminal: a simulated station keeps its hands off real pumps")
+    return SerialLinePort(str(path), LineSettings(baud=line.baud), clock)
+
+
+def _is_pty(path: Path) -> bool:
+    try:
+        status = path.stat()
+    except OSError:
+        return True  # opening it will say what is wrong
+    return stat.S_ISCHR(status.st_mode) and status.st_rdev >> 8 in PTY_MAJORS
+
+
+def _reader(config: StationConfig, reader: ReaderTable, clock: Clock, randomness: Randomness) -> CardReader:
+    table = config.file.cards
+    assert table is not None  # config.py asks for [cards] where there are readers
+    profile = CardProfile(bytes.fromhex(table.aid), table.system.encode())
+    ring = FileKeyStore(config.keys / keys.CARD_KEYS)
+
+    async def sleep_ms(ms: int) -> None:
+        await clock.sleep_until(clock.now().mono_us + ms * US_PER_MS)
+
+    if reader.kind == "pcsc":
+        return PcscReader(reader.name, profile=profile, keys=ring, sleep=sleep_ms)
+    host, _, port = reader.name.rpartition(":")
+    if not (host and port.isdecimal()):
+        raise ApiError(f"readers, point {reader.point}: name = {reader.name!r}: expected host:port for a tcp reader")
+    return TcpReader(host, int(port), profile=profile, keys=ring, random_bytes=randomness.random_bytes, sleep=sleep_ms)
+
+
+def _printer(config: StationConfig, clock: Clock) -> Printer:
+    table = config.file.printer
+    if table is None:
+        return NoPrinter()
+    address = table.port if table.port.startswith("tcp://") else str(config.folder / table.port)
+    return PortPrinter(address, clock, PortSettings(baud=table.baud, hardware_flow=table.hardware_flow))

@@ -1,0 +1,169 @@
+"""The books: all that the station knows by reading its journal from the first row to the last.
+
+A fold: `apply()` takes one row at a time, in order, and nothing else changes anything. So a restart, a replay
+and a simulated world end in the same books. Knows no file, no pump and no clock.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+from controller.domain.days import BusinessDay
+from controller.domain.records import (
+    Authorised,
+    Body,
+    Declined,
+    Delivery,
+    Released,
+    RowName,
+    Settlement,
+    Started,
+    TotaliserRead,
+    UnrecordedDelivery,
+)
+
+REMEMBERED = 2_000
+"""Settled deliveries and commands that are kept for repeats: days of a busy station, and a bound."""
+REMEMBERED_DAYS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Sale:
+    """A settled delivery."""
+
+    name: RowName
+    delivery: Delivery
+    ended_ms: int
+    settlement_name: RowName
+    settlement: Settlement
+    settled_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unpaid:
+    """A delivery that waits."""
+
+    name: RowName
+    delivery: Delivery
+    ended_ms: int
+
+
+@dataclass(slots=True)
+class Used:
+    """What a token took on one business day."""
+
+    day: int = 0
+    volume_ml: int = 0
+    amount_minor: int = 0
+
+
+@dataclass(slots=True)
+class Sums:
+    """Totals over the whole journal."""
+
+    deliveries: int = 0
+    volume_ml: int = 0
+    amount_minor: int = 0
+    sales: int = 0
+    sales_volume_ml: int = 0
+    sales_amount_minor: int = 0
+    unrecorded_ml: int = 0
+    declined: int = 0
+
+
+@dataclass(slots=True)
+class Books:
+    """The state. Read it freely; change it by `apply()` only."""
+
+    business_day: BusinessDay
+    open: dict[int, tuple[RowName, Authorised]] = field(default_factory=dict)
+    """By fuelling point: what was authorised and has neither a delivery nor a release yet."""
+    unpaid: dict[RowName, Unpaid] = field(default_factory=dict)
+    settled: OrderedDict[RowName, Sale] = field(default_factory=OrderedDict)
+    last_delivery: dict[int, tuple[RowName, Delivery]] = field(default_factory=dict)
+    totaliser_ml: dict[tuple[int, int], int] = field(default_factory=dict)
+    """By point and nozzle: the last reading that the journal accounts for."""
+    used: dict[bytes, Used] = field(default_factory=dict)
+    odometer_km: dict[bytes, int] = field(default_factory=dict)
+    commands: OrderedDict[tuple[str, str], RowName] = field(default_factory=OrderedDict)
+    """By till and command id: the row that the command made."""
+    receipt_number: int = 0
+    sums: Sums = field(default_factory=Sums)
+    epochs: int = 0
+
+    def apply(self, body: Body) -> None:
+        """Take the next row."""
+        name, record = body.name, body.record
+        match record:
+            case Started():
+                self.epochs += 1
+            case Authorised():
+                self.open[record.point] = (name, record)
+                self._remember_command(record.till, record.command_id, name)
+                if record.token is not None and record.evidence.odometer_km is not None:
+                    self.odometer_km[record.token.key] = record.evidence.odometer_km
+            case Released():
+                self._close(record.authorised)
+            case Delivery():
+                self._deliver(name, record, body.stamp.wall_ms)
+            case Settlement():
+                self._settle(name, record, body.stamp.wall_ms)
+            case UnrecordedDelivery():
+                self.totaliser_ml[record.point, record.nozzle] = record.totaliser_after_ml
+                self.sums.unrecorded_ml += record.volume_ml
+            case Declined():
+                self.sums.declined += 1
+            case TotaliserRead():
+                self.totaliser_ml[record.point, record.nozzle] = record.totaliser_ml
+            case _:
+                pass
+
+    def unpaid_at(self, point: int) -> list[Unpaid]:
+        """The deliveries that wait at a fuelling point, the oldest first."""
+        return [unpaid for unpaid in self.unpaid.values() if unpaid.delivery.point == point]
+
+    def used_on(self, token_key: bytes, day: int) -> tuple[int, int]:
+        """Volume (thousandths) and amount (minor units) that a token took on a business day."""
+        used = self.used.get(token_key)
+        return (used.volume_ml, used.amount_minor) if used is not None and used.day == day else (0, 0)
+
+    def _deliver(self, name: RowName, record: Delivery, wall_ms: int) -> None:
+        if record.authorised is not None:
+            self._close(record.authorised)
+        self.unpaid[name] = Unpaid(name, record, wall_ms)
+        self.last_delivery[record.point] = (name, record)
+        if record.totaliser_after_ml is not None:
+            self.totaliser_ml[record.point, record.nozzle] = record.totaliser_after_ml
+        self.sums.deliveries += 1
+        self.sums.volume_ml += record.volume_ml
+        self.sums.amount_minor += record.amount_minor
+        if record.token is not None:
+            day = self.business_day.of(wall_ms)
+            used = self.used.setdefault(record.token.key, Used(day))
+            if used.day != day:
+                used.day, used.volume_ml, used.amount_minor = day, 0, 0
+            used.volume_ml += record.volume_ml
+            used.amount_minor += record.amount_minor
+
+    def _settle(self, name: RowName, record: Settlement, wall_ms: int) -> None:
+        unpaid = self.unpaid.pop(record.delivery, None)
+        if unpaid is None:
+            return
+        self.settled[record.delivery] = Sale(unpaid.name, unpaid.delivery, unpaid.ended_ms, name, record, wall_ms)
+        if len(self.settled) > REMEMBERED:
+            self.settled.popitem(last=False)
+        self._remember_command(record.till, record.command_id, name)
+        self.receipt_number = max(self.receipt_number, record.receipt_number)
+        self.sums.sales += 1
+        self.sums.sales_volume_ml += unpaid.delivery.volume_ml
+        self.sums.sales_amount_minor += record.amount_minor
+
+    def _close(self, authorised: RowName) -> None:
+        for point, (name, _) in list(self.open.items()):
+            if name == authorised:
+                del self.open[point]
+
+    def _remember_command(self, till: str, command_id: str, name: RowName) -> None:
+        if command_id:
+            self.commands[till, command_id] = name
+            if len(self.commands) > REMEMBERED:
+                self.commands.popitem(last=False)

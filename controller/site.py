@@ -1,0 +1,142 @@
+"""What all fuelling points of one station share: its books, its journal, its lists, its prices.
+
+The one place where a record is written and the books take it. Knows no pump, reader, printer or till.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from controller.domain.books import Books
+from controller.domain.lists import LookUp
+from controller.domain.products import Grade
+from controller.domain.quantities import Currency
+from controller.domain.records import Body, Record
+from controller.domain.seams import MS_PER_S, US_PER_S, Clock
+from controller.domain.tokens import TokenRef, plate_token
+from controller.store.writer import JournalUnwritable, JournalWriter
+
+JOURNAL_RETRY_S = 2
+MAX_UNPAID = 2
+"""Deliveries that may wait at a pump: the one that is being paid and one behind it. Then the pump is blocked."""
+
+log = logging.getLogger("forecourt.station")
+
+
+class Lists(Protocol):
+    """Where tokens are looked up."""
+
+    @property
+    def trouble(self) -> str:
+        """Why the list cannot be used, in a sentence; empty while it can."""
+        ...
+
+    def look_up(self, key: bytes) -> LookUp: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something that wants a person."""
+
+    text: str
+    since_ms: int
+
+
+class Site:
+    """Shared by the points and tills of one running station."""
+
+    def __init__(
+        self,
+        *,
+        station: str,
+        currency: Currency,
+        grades: Mapping[str, Grade],
+        books: Books,
+        writer: JournalWriter,
+        lists: Lists,
+        list_secret: bytes,
+        clock: Clock,
+    ) -> None:
+        self.station = station
+        self.currency = currency
+        self.grades = grades
+        self.books = books
+        self.lists = lists
+        self.clock = clock
+        self._writer = writer
+        self._list_secret = list_secret
+        self._troubles: dict[str, Trouble] = {}
+        self._watchers: list[Callable[[], None]] = []
+        self.version = 0
+
+    @property
+    def wall_ms(self) -> int:
+        return self.clock.now().wall_ms
+
+    @property
+    def troubles(self) -> Mapping[str, Trouble]:
+        return self._troubles
+
+    def on_change(self, watcher: Callable[[], None]) -> None:
+        """Call `watcher` whenever something that a till shows has changed."""
+        self._watchers.append(watcher)
+
+    def changed(self) -> None:
+        self.version += 1
+        for watcher in self._watchers:
+            watcher()
+
+    def trouble(self, where: str, text: str | None) -> None:
+        """Say what is wrong at `where` and what to do, or with None that it is well again."""
+        before = self._troubles.get(where)
+        if text is None:
+            if before is not None:
+                del self._troubles[where]
+                log.info("%s is well again", where)
+                self.changed()
+        elif before is None or before.text != text:
+            self._troubles[where] = Trouble(text, self.wall_ms)
+            log.warning("%s: %s", where, text)
+            self.changed()
+
+    def plate(self, text: str) -> TokenRef:
+        """A typed plate as a token. ValueError if it cannot be one."""
+        return plate_token(self._list_secret, text)
+
+    async def write(self, *records: Record) -> tuple[Body, ...]:
+        """Put records on disk, then into the books. JournalUnwritable if the disk refuses: then neither happened."""
+        try:
+            bodies = await self._writer.append(*records)
+        except JournalUnwritable as error:
+            self.trouble("journal", str(error))
+            raise
+        self.trouble("journal", None)
+        for body in bodies:
+            self.books.apply(body)
+        self.changed()
+        return bodies
+
+    async def write_surely(self, *records: Record) -> tuple[Body, ...]:
+        """As `write`, but what has happened at a pump cannot be refused: try until the disk takes it."""
+        while True:
+            try:
+                return await self.write(*records)
+            except JournalUnwritable:
+                await self.sleep_s(JOURNAL_RETRY_S)
+
+    @property
+    def can_write(self) -> bool:
+        """False while the journal is known to refuse: nothing new may be authorised."""
+        return "journal" not in self._troubles
+
+    async def sleep_s(self, seconds: int) -> None:
+        await self.clock.sleep_until(self.clock.now().mono_us + seconds * US_PER_S)
+
+    def day_of(self, wall_ms: int) -> int:
+        return self.books.business_day.of(wall_ms)
+
+
+def age_s(since_ms: int, now_ms: int) -> int:
+    """Whole seconds between two wall readings, never below zero."""
+    return max(now_ms - since_ms, 0) // MS_PER_S

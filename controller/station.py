@@ -1,0 +1,347 @@
+"""The running station: puts pumps, readers, printer, journal and tills together.
+
+All devices, the disk, the clock and chance are handed in, so that the simulator runs this very class in virtual
+time. Knows no serial port, no PC/SC, no HTTP and no file.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+from card_io.reader import CardPresented, CardReader, CardRefused, CardRemoved, ReaderDown, ReaderUp
+from controller.config import LineTable, PointTable, StationConfig
+from controller.domain.books import Books, Sale, Unpaid
+from controller.domain.days import BusinessDay
+from controller.domain.desk import (
+    AskBalance,
+    Command,
+    CommandResult,
+    LinkView,
+    PointView,
+    Snapshot,
+    Trouble,
+    UnpaidView,
+)
+from controller.domain.headquarters import Headquarters, Heard
+from controller.domain.quantities import money_text
+from controller.domain.reasons import Reason
+from controller.domain.receipt import ReceiptSite, receipt_lines, receipt_of, receipt_text
+from controller.domain.records import RowName, Started, Stopped
+from controller.domain.seams import Clock, Randomness
+from controller.domain.tokens import Assurance, card_token
+from controller.point import FuellingPoint, TokenShown, refuse
+from controller.printing.escpos import PrinterModel, slip_bytes
+from controller.printing.spool import PrintQueue, Slip, slip_name
+from controller.pumps import words
+from controller.pumps.core import LinePort
+from controller.pumps.dart.pump import DartPump, DartSettings
+from controller.pumps.line import LineRunner
+from controller.pumps.schedule import LineSchedule
+from controller.site import JOURNAL_RETRY_S, Lists, Site
+from controller.store.journal import Journal
+from controller.store.writer import JournalUnwritable, JournalWriter
+from controller.tills import Tills, account_tender, pays_itself
+
+EPOCH_RANDOM_BYTES = 8
+UNSURE_RECEIPTS = 20
+"""Settlements whose slips are given to the queue again at start: more than can be on their way at once."""
+SOFTWARE = "forecourt 0.1.0"
+
+log = logging.getLogger("forecourt.station")
+
+
+def read_books(journal: Journal, config: StationConfig) -> Books:
+    """The books of a journal, read from its first row; its chain is checked on the way."""
+    books = Books(BusinessDay(config.zone, config.file.station.business_day_starts))
+    for body in journal.replay():
+        books.apply(body)
+    return books
+
+
+class Station:
+    """One station. `start()` it, `run()` it, give it commands, look at its `snapshot()`."""
+
+    def __init__(
+        self,
+        config: StationConfig,
+        *,
+        books: Books,
+        writer: JournalWriter,
+        lists: Lists,
+        list_secret: bytes,
+        clock: Clock,
+        open_port: Callable[[LineTable], LinePort],
+        readers: Mapping[int, CardReader],
+        print_queue: PrintQueue,
+        printer_model: PrinterModel,
+        headquarters: Headquarters | None,
+    ) -> None:
+        self.config = config
+        file = config.file
+        self._clock = clock
+        self._writer = writer
+        self._list_secret = list_secret
+        self._readers = readers
+        self._print_queue = print_queue
+        self._printer_model = printer_model
+        self._headquarters = headquarters
+        self._snapshot: Snapshot | None = None
+        self.site = Site(
+            station=file.station.id,
+            currency=config.currency,
+            grades=config.grades,
+            books=books,
+            writer=writer,
+            lists=lists,
+            list_secret=list_secret,
+            clock=clock,
+        )
+        self._lines: dict[str, LineRunner] = {}
+        self.points: dict[int, FuellingPoint] = {}
+        for line in file.lines:
+            self._add_line(line, [point for point in file.points if point.line == line.name], open_port)
+        self.points = dict(sorted(self.points.items()))
+        self._tills = Tills(
+            self.site,
+            self.points,
+            stop_all=self._stop_all,
+            on_sale=self._print_receipt,
+            ask_balance=self._balance,
+        )
+        self._receipt_site = ReceiptSite(
+            name=file.station.name,
+            address=file.station.address,
+            currency=config.currency,
+            zone=config.zone,
+            simulated=file.station.simulated,
+            grades=tuple(config.grades.values()),
+        )
+        if headquarters is not None:
+            writer.on_append(headquarters.rows_written)
+
+    def _add_line(self, line: LineTable, tables: list[PointTable], open_port: Callable[[LineTable], LinePort]) -> None:
+        config = self.config
+        pumps = {
+            table.number: DartPump(
+                DartSettings(
+                    address=table.address,
+                    nozzles=len(table.nozzles),
+                    currency=config.currency,
+                    volume_decimals=table.volume_decimals,
+                    amount_decimals=table.amount_decimals,
+                    price_decimals=table.price_decimals,
+                    total_decimals=table.totaliser_decimals,
+                )
+            )
+            for table in tables
+        }
+        runner = LineRunner(
+            LineSchedule(pumps),
+            None,
+            self._clock,
+            self._pump_event,
+            lambda: open_port(line),
+            on_port=lambda text: self.site.trouble(f"line {line.name}", text),
+        )
+        self._lines[line.name] = runner
+        for table in tables:
+            number = table.number
+
+            def tell(order: words.Order, *, runner: LineRunner = runner, number: int = number) -> None:
+                runner.submit(number, order)
+
+            grades = tuple(config.grades[code] for code in table.nozzles)
+            self.points[number] = FuellingPoint(self.site, number, grades, tell, self._delivered)
+
+    async def start(self, randomness: Randomness, journal_epoch: Callable[[bytes], None]) -> None:
+        """Begin a new epoch, and finish what the last one left: unpaid deliveries on account, receipts not printed."""
+        previous = self._writer.head
+        journal_epoch(randomness.random_bytes(EPOCH_RANDOM_BYTES))
+        table = self.config.file.station
+        await self.site.write(
+            Started(table.id, SOFTWARE, table.simulated, previous, tuple(self.config.grades.values()))
+        )
+        for sale in list(self.site.books.settled.values())[-UNSURE_RECEIPTS:]:
+            self._print_receipt(sale)
+        for unpaid in list(self.site.books.unpaid.values()):
+            if pays_itself(unpaid):
+                await self._settle_on_account(unpaid)
+
+    async def run(self) -> None:
+        """Until cancelled. A failure of a device never ends it; a fault in this program does, loudly."""
+        work: list[Coroutine[Any, Any, None]] = [
+            *(point.run() for point in self.points.values()),
+            *(line.run() for line in self._lines.values()),
+            *(self._listen(number, reader) for number, reader in self._readers.items()),
+            self._print_queue.run(),
+        ]
+        if self._headquarters is not None:
+            work.append(self._headquarters.run())
+        tasks = [asyncio.ensure_future(job) for job in work]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+            raise RuntimeError("a part of the station ended by itself: this is a fault in the program")
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def stop(self, why: str) -> None:
+        """After `run()` was cancelled: write that the end was in order, and close the journal."""
+        for reader in self._readers.values():
+            await reader.close()
+        try:
+            await self.site.write(Stopped(why))
+        except JournalUnwritable as error:
+            log.warning("the end could not be written: %s", error)
+        await self._writer.close()
+
+    async def command(self, till: str, command: Command) -> CommandResult:
+        """Carry out a till's command; a repeated one gets its first answer."""
+        return await self._tills.carry_out(till, command)
+
+    def snapshot(self) -> Snapshot:
+        """What the tills show now."""
+        kept = self._snapshot
+        now_ms = self.site.wall_ms
+        if kept is not None and kept.version == self.site.version and kept.at_ms == now_ms:
+            return kept
+        file = self.config.file
+        self._snapshot = Snapshot(
+            station=file.station.id,
+            station_name=file.station.name,
+            simulated=file.station.simulated,
+            currency=self.config.currency.code,
+            decimals=self.config.currency.decimals,
+            at_ms=now_ms,
+            version=self.site.version,
+            points=tuple(self._view(point) for point in self.points.values()),
+            link=self._link_view(),
+            troubles=tuple(
+                Trouble(where, trouble.text, trouble.since_ms) for where, trouble in self.site.troubles.items()
+            ),
+            journal_head=self._writer.head_hash.hex(),
+            sales=self.site.books.sums.sales,
+        )
+        return self._snapshot
+
+    # ---- inside
+
+    def _pump_event(self, number: int, event: words.PumpEvent) -> None:
+        self.points[number].post(event)
+
+    def _stop_all(self) -> None:
+        for point in self.points.values():
+            point.stop()
+
+    async def _listen(self, number: int, reader: CardReader) -> None:
+        """What a reader says, brought to its fuelling point."""
+        where = f"reader of point {number}"
+        async for event in reader.events():
+            match event:
+                case CardPresented(facts):
+                    if facts.card_number is None:
+                        text = "This card proves nothing here: it has no fuel application"
+                        self.site.trouble(where, text)
+                        continue
+                    self.site.trouble(where, None)
+                    token = card_token(self._list_secret, facts.card_number, Assurance(facts.assurance))
+                    self.points[number].post(TokenShown(token))
+                case CardRefused():
+                    self.site.trouble(where, event.text)
+                case CardRemoved() | ReaderUp():
+                    self.site.trouble(where, None)
+                case ReaderDown():
+                    self.site.trouble(where, event.text)
+
+    async def _delivered(self, name: RowName) -> None:
+        unpaid = self.site.books.unpaid.get(name)
+        if unpaid is not None and pays_itself(unpaid):
+            await self._settle_on_account(unpaid)
+
+    async def _settle_on_account(self, unpaid: Unpaid) -> None:
+        while True:
+            try:
+                await self._tills.settle(unpaid, account_tender(unpaid), "", "")
+                return
+            except JournalUnwritable:
+                await self.site.sleep_s(JOURNAL_RETRY_S)
+
+    def _print_receipt(self, sale: Sale) -> str:
+        """Give the slip of a settled sale to the printer's queue, once; returns its readable text."""
+        receipt = receipt_of(sale.delivery, sale.name, sale.settlement, self._receipt_site, wall_ms=sale.settled_ms)
+        width = self.config.file.printer.width if self.config.file.printer else 42
+        lines = receipt_lines(receipt, width)
+        text = receipt_text(lines, width)
+        data = slip_bytes(lines, self._printer_model, width)
+        self._print_queue.submit(Slip(slip_name(sale.settlement.receipt_number), text, data))
+        return text
+
+    async def _balance(self, command: AskBalance) -> CommandResult:
+        try:
+            if command.card:
+                token = card_token(self._list_secret, command.card, Assurance.IDENTIFIED)
+            else:
+                token = self.site.plate(command.plate)
+        except ValueError as error:
+            return CommandResult(command.command_id, done=False, reason=Reason.CARD_UNKNOWN, text=str(error))
+        found = self.site.lists.look_up(token.key)
+        if found.row is None:
+            return refuse(command.command_id, Reason.CARD_UNKNOWN if command.card else Reason.PLATE_UNKNOWN)
+        if self._headquarters is None:
+            return refuse(command.command_id, Reason.HEADQUARTERS_SILENT)
+        balance = await self._headquarters.balance(found.row.account, command.command_id)
+        if balance.heard is Heard.ANSWERED:
+            text = f"{token.shown}: {money_text(balance.amount_minor, self.config.currency)}"
+            return CommandResult(command.command_id, done=True, text=text)
+        if balance.heard is Heard.REFUSED:
+            return CommandResult(command.command_id, done=False, reason="refused", text=balance.text)
+        return refuse(command.command_id, Reason.HEADQUARTERS_SILENT)
+
+    def _link_view(self) -> LinkView:
+        if self._headquarters is None:
+            return LinkView(configured=False, connected=False, waiting_rows=0, down_since_ms=0)
+        state = self._headquarters.state
+        return LinkView(
+            configured=True,
+            connected=state.connected,
+            waiting_rows=state.waiting_rows,
+            down_since_ms=state.down_since_ms,
+        )
+
+    def _view(self, point: FuellingPoint) -> PointView:
+        display = point.display
+        grade = point.grade(display.nozzle)
+        return PointView(
+            number=point.number,
+            state=display.state,
+            since_ms=display.since_ms,
+            grade=grade.name if grade else "",
+            unit=grade.unit if grade else "l",
+            price=str(display.price) if display.price else "",
+            volume_ml=display.volume_ml,
+            amount_minor=display.amount_minor,
+            token=display.token,
+            need=display.need,
+            reason=display.reason,
+            text=display.text,
+            unpaid=tuple(self._unpaid_view(unpaid) for unpaid in self.site.books.unpaid_at(point.number)),
+        )
+
+    def _unpaid_view(self, unpaid: Unpaid) -> UnpaidView:
+        delivery = unpaid.delivery
+        grade = self.config.grades.get(delivery.grade)
+        return UnpaidView(
+            delivery_id=unpaid.name.text,
+            point=delivery.point,
+            grade=grade.name if grade else delivery.grade,
+            unit=delivery.unit,
+            volume_ml=delivery.volume_ml,
+            amount_minor=delivery.amount_minor,
+            price=str(delivery.price),
+            ended_ms=unpaid.ended_ms,
+            leased_to=self._tills.leased_to(unpaid.name),
+        )

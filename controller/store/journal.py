@@ -1,0 +1,206 @@
+"""The journal's file: append-only rows, chained, in SQLite by apsw: WAL, synchronous=FULL, one connection.
+
+The file is locked for as long as it is open, so that no second process can write into it. Knows what a row is,
+not what the records mean. Synchronous: `controller.store.writer` brings it to the event loop.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import apsw
+
+from controller.domain.records import (
+    GENESIS,
+    Body,
+    DamagedRow,
+    Record,
+    Row,
+    RowName,
+    Stamp,
+    decode_body,
+    kind_of,
+    open_row,
+    seal_row,
+)
+
+SCHEMA_VERSION = 1
+APPLICATION_ID = 0x46434A31
+"""Written into the file's head ("FCJ1"), so that another database is not taken for a journal."""
+READ_CHUNK = 2_000
+
+_SCHEMA = """
+CREATE TABLE rows (
+    seq   INTEGER PRIMARY KEY,
+    epoch BLOB NOT NULL,
+    kind  TEXT NOT NULL,
+    body  BLOB NOT NULL,
+    hash  BLOB NOT NULL
+) STRICT;
+CREATE TABLE marks (
+    name TEXT PRIMARY KEY,
+    seq  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+
+
+class JournalError(Exception):
+    """Something is wrong with the journal; the text says what, where, and what to do next."""
+
+
+class JournalBusy(JournalError):
+    """Another process has this journal open."""
+
+
+class JournalUnwritable(JournalError):
+    """The disk is full or broken: nothing was written, and the journal stands as it was."""
+
+
+class JournalDamaged(JournalError):
+    """The file is no journal, or its chain is broken."""
+
+
+class Journal:
+    """One station's journal. Give `path` ":memory:" for one that lives as long as the object."""
+
+    def __init__(self, path: str | Path, *, vfs: str | None = None) -> None:
+        self.path = str(path)
+        self._epoch = b""
+        try:
+            self._db = apsw.Connection(self.path, vfs=vfs)
+        except apsw.CantOpenError as error:
+            raise JournalError(
+                f"{self.path}: the journal cannot be opened ({error}). Check that its folder exists and is writable"
+            ) from error
+        try:
+            self._prepare()
+            self._read_head()
+        except BaseException:
+            self._db.close()
+            raise
+
+    def _prepare(self) -> None:
+        db = self._db
+        try:
+            # Exclusive from the first read on: the lock keeps every other process out, and goes with this one,
+            # however it ends. It must be set before WAL is entered.
+            db.execute("PRAGMA locking_mode = EXCLUSIVE")
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = FULL")
+            db.execute("BEGIN IMMEDIATE")
+            version = db.execute("PRAGMA user_version").get
+            application = db.execute("PRAGMA application_id").get
+            tables = db.execute("SELECT count(*) FROM sqlite_schema").get
+            if tables == 0:
+                db.execute(_SCHEMA)
+                db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            elif application != APPLICATION_ID:
+                raise JournalDamaged(f"{self.path} is a database, but no journal of this product: name another file")
+            elif version != SCHEMA_VERSION:
+                raise JournalDamaged(
+                    f"{self.path} has schema {version}, this program knows {SCHEMA_VERSION}: use the newer program"
+                )
+            db.execute("COMMIT")
+        except apsw.BusyError as error:
+            raise JournalBusy(
+                f"{self.path} is in use by another process: only one controller may run on a journal. "
+                "Stop the other one first"
+            ) from error
+        except (apsw.NotADBError, apsw.CorruptError) as error:
+            raise JournalDamaged(
+                f"{self.path} is damaged or no database ({error}): keep the file, and see docs/recovery.md"
+            ) from error
+        except (apsw.FullError, apsw.IOError, apsw.ReadOnlyError, apsw.CantOpenError) as error:
+            raise JournalUnwritable(
+                f"{self.path} cannot be written ({error}): free disk space or mend the disk"
+            ) from error
+
+    def _read_head(self) -> None:
+        found = self._db.execute("SELECT seq, epoch, hash FROM rows ORDER BY seq DESC LIMIT 1").fetchone()
+        self.head: RowName | None = None
+        self.head_hash = GENESIS
+        if found is not None:
+            seq, epoch, head_hash = found
+            self.head = RowName(epoch, seq)
+            self.head_hash = head_hash
+        self.cursor = self._db.execute("SELECT max(seq) FROM marks WHERE name = 'sent'").get or 0
+
+    @property
+    def head_seq(self) -> int:
+        return self.head.seq if self.head else 0
+
+    def begin_epoch(self, epoch: bytes) -> None:
+        """All rows from now on carry `epoch`: once at each start of the controller, from fresh randomness."""
+        self._epoch = epoch
+
+    def append(self, records: Sequence[Record], stamp: Stamp) -> tuple[Body, ...]:
+        """Write `records` in one commit; when this returns they are on disk.
+
+        JournalUnwritable if the disk refuses: then none is written and the next try starts from the same head.
+        """
+        if not self._epoch:
+            raise RuntimeError("begin_epoch() comes before the first append()")
+        bodies: list[Body] = []
+        seq, previous_hash = self.head_seq, self.head_hash
+        values: list[tuple[int, bytes, str, bytes, bytes]] = []
+        for record in records:
+            seq += 1
+            body = Body(RowName(self._epoch, seq), stamp, record)
+            row = seal_row(previous_hash, body)
+            previous_hash = row.hash
+            bodies.append(body)
+            values.append((seq, self._epoch, kind_of(record), row.body, row.hash))
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany("INSERT INTO rows VALUES (?, ?, ?, ?, ?)", values)
+            self._db.execute("COMMIT")
+        except apsw.Error as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise JournalUnwritable(
+                f"{self.path} cannot be written ({error}): free disk space or mend the disk; nothing was lost"
+            ) from error
+        self.head, self.head_hash = bodies[-1].name, previous_hash
+        return tuple(bodies)
+
+    def rows_after(self, seq: int, limit: int) -> list[Row]:
+        """At most `limit` rows after `seq`, in order."""
+        found = self._db.execute("SELECT body, hash FROM rows WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit))
+        return [Row(body, row_hash) for body, row_hash in found]
+
+    def row_at(self, seq: int) -> Row | None:
+        found = self._db.execute("SELECT body, hash FROM rows WHERE seq = ?", (seq,)).fetchone()
+        return Row(*found) if found else None
+
+    def set_cursor(self, seq: int) -> None:
+        """Remember that headquarters has everything up to `seq`. Only saves work: headquarters states its position."""
+        if seq == self.cursor:
+            return
+        self._db.execute(
+            "INSERT INTO marks VALUES ('sent', ?) ON CONFLICT (name) DO UPDATE SET seq = excluded.seq", (seq,)
+        )
+        self.cursor = seq
+
+    def replay(self) -> Iterator[Body]:
+        """Every row from the first, each checked against the one before it. JournalDamaged at the first that fails."""
+        previous_hash, seq = GENESIS, 0
+        while rows := self.rows_after(seq, READ_CHUNK):
+            for row in rows:
+                seq += 1
+                try:
+                    body = open_row(previous_hash, row)
+                except DamagedRow as error:
+                    raise JournalDamaged(
+                        f"{self.path}: row {seq}: {error}. Keep the file, see docs/recovery.md"
+                    ) from error
+                if body.name.seq != seq:
+                    raise JournalDamaged(f"{self.path}: row {seq} is missing. Keep the file, see docs/recovery.md")
+                previous_hash = row.hash
+                yield body
+
+    def bodies_after(self, seq: int, limit: int) -> list[Body]:
+        """Rows for reading by people; the chain is not checked here."""
+        return [decode_body(row.body) for row in self.rows_after(seq, limit)]
+
+    def close(self) -> None:
+        self._db.close()

@@ -1,0 +1,235 @@
+"""The tills' side of a station: commands with ids, sales leased to one till, payments.
+
+A command may be repeated, also after a restart: the second time gets the first answer. Knows no HTTP.
+"""
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from controller.domain.books import Books, Sale, Unpaid
+from controller.domain.desk import (
+    LEASE_MS,
+    AnswerNeed,
+    AskBalance,
+    AuthorisePoint,
+    Command,
+    CommandResult,
+    LeaseDelivery,
+    PayDelivery,
+    ReleaseDelivery,
+    StopAll,
+    StopPoint,
+)
+from controller.domain.reasons import CATALOGUE, Reason
+from controller.domain.records import Funds, RowName, Settlement, Tender, TenderKind, parse_row_name
+from controller.domain.seams import US_PER_MS
+from controller.point import FuellingPoint, refuse
+from controller.site import Site
+from controller.store.writer import JournalUnwritable
+
+REMEMBERED_ANSWERS = 2_000
+
+
+@dataclass(slots=True)
+class _Lease:
+    till: str
+    until_us: int
+
+
+@dataclass(slots=True)
+class _Answer:
+    fingerprint: bytes
+    result: asyncio.Future[CommandResult]
+
+
+class Tills:
+    """Carries out what tills ask for."""
+
+    def __init__(
+        self,
+        site: Site,
+        points: Mapping[int, FuellingPoint],
+        *,
+        stop_all: Callable[[], None],
+        on_sale: Callable[[Sale], str],
+        ask_balance: Callable[[AskBalance], Awaitable[CommandResult]],
+    ) -> None:
+        """`on_sale` hears of each new sale, on disk already, and gives its readable receipt."""
+        self._site = site
+        self._points = points
+        self._stop_all = stop_all
+        self._on_sale = on_sale
+        self._ask_balance = ask_balance
+        self._leases: dict[RowName, _Lease] = {}
+        self._answers: OrderedDict[tuple[str, str], _Answer] = OrderedDict()
+        self._settling = asyncio.Lock()
+
+    @property
+    def _books(self) -> Books:
+        return self._site.books
+
+    async def carry_out(self, till: str, command: Command) -> CommandResult:
+        """The command's answer; for one that was given before, the answer of then."""
+        fingerprint = hashlib.sha256(msgspec.msgpack.encode(command)).digest()
+        key = (till, command.command_id)
+        known = self._answers.get(key)
+        if known is not None:
+            if known.fingerprint != fingerprint:
+                return refuse(command.command_id, Reason.COMMAND_REUSED)
+            return await asyncio.shield(known.result)
+        result: asyncio.Future[CommandResult] = asyncio.get_running_loop().create_future()
+        self._answers[key] = _Answer(fingerprint, result)
+        if len(self._answers) > REMEMBERED_ANSWERS:
+            self._answers.popitem(last=False)
+        try:
+            answer = self._answer_of_before(till, command) or await self._do(till, command)
+        except BaseException:
+            # Nothing is known of how it ended: the next try must find out, not be told this.
+            del self._answers[key]
+            result.cancel()
+            raise
+        result.set_result(answer)
+        return answer
+
+    def leased_to(self, delivery: RowName) -> str:
+        """The till that has this delivery open, or empty."""
+        lease = self._leases.get(delivery)
+        if lease is None or lease.until_us <= self._site.clock.now().mono_us:
+            self._leases.pop(delivery, None)
+            return ""
+        return lease.till
+
+    async def settle(self, unpaid: Unpaid, tenders: tuple[Tender, ...], till: str, command_id: str) -> Sale:
+        """Write the settlement, then let the receipt be printed. JournalUnwritable if the disk refuses."""
+        sale, _ = await self._settle(unpaid, tenders, till, command_id)
+        return sale
+
+    def _answer_of_before(self, till: str, command: Command) -> CommandResult | None:
+        """What the journal knows of this command from before a restart."""
+        name = self._books.commands.get((till, command.command_id))
+        if name is None:
+            return None
+        if isinstance(command, PayDelivery):
+            for sale in reversed(self._books.settled.values()):
+                if sale.settlement_name == name:
+                    return _paid(command.command_id, sale, "")
+        return CommandResult(command.command_id, done=True)
+
+    async def _do(self, till: str, command: Command) -> CommandResult:
+        match command:
+            case AuthorisePoint() | AnswerNeed():
+                point = self._points.get(command.point)
+                if point is None:
+                    return refuse(command.command_id, Reason.POINT_UNKNOWN)
+                return await point.command(command, till)
+            case StopPoint():
+                point = self._points.get(command.point)
+                if point is None:
+                    return refuse(command.command_id, Reason.POINT_UNKNOWN)
+                point.stop()
+                return CommandResult(command.command_id, done=True)
+            case StopAll():
+                self._stop_all()
+                return CommandResult(command.command_id, done=True)
+            case LeaseDelivery():
+                return self._lease(till, command)
+            case ReleaseDelivery():
+                return self._release(till, command)
+            case PayDelivery():
+                return await self._pay(till, command)
+            case AskBalance():
+                return await self._ask_balance(command)
+
+    def _find(self, delivery_id: str) -> Unpaid | Reason:
+        try:
+            name = parse_row_name(delivery_id)
+        except ValueError:
+            return Reason.DELIVERY_UNKNOWN
+        if name in self._books.settled:
+            return Reason.ALREADY_SETTLED
+        return self._books.unpaid.get(name) or Reason.DELIVERY_UNKNOWN
+
+    def _lease(self, till: str, command: LeaseDelivery) -> CommandResult:
+        found = self._find(command.delivery_id)
+        if isinstance(found, Reason):
+            return refuse(command.command_id, found)
+        holder = self.leased_to(found.name)
+        if holder and holder != till:
+            text = f"{CATALOGUE[Reason.LEASED_ELSEWHERE].attendant} ({holder})"
+            return CommandResult(command.command_id, done=False, reason=Reason.LEASED_ELSEWHERE, text=text)
+        until_us = self._site.clock.now().mono_us + LEASE_MS * US_PER_MS
+        self._leases[found.name] = _Lease(till, until_us)
+        self._site.clock.call_at(until_us, self._site.changed)
+        self._site.changed()
+        return CommandResult(command.command_id, done=True)
+
+    def _release(self, till: str, command: ReleaseDelivery) -> CommandResult:
+        found = self._find(command.delivery_id)
+        if isinstance(found, Reason):
+            return refuse(command.command_id, found)
+        if self.leased_to(found.name) == till:
+            del self._leases[found.name]
+            self._site.changed()
+        return CommandResult(command.command_id, done=True)
+
+    async def _pay(self, till: str, command: PayDelivery) -> CommandResult:
+        if command.tender is TenderKind.ACCOUNT:
+            return refuse(command.command_id, Reason.NOT_LEASED)
+        async with self._settling:
+            found = self._find(command.delivery_id)
+            if isinstance(found, Reason):
+                return refuse(command.command_id, found)
+            holder = self.leased_to(found.name)
+            if holder != till:
+                return refuse(command.command_id, Reason.LEASED_ELSEWHERE if holder else Reason.NOT_LEASED)
+            amount_minor = found.delivery.amount_minor
+            if command.given_minor < amount_minor:
+                return refuse(command.command_id, Reason.TENDER_TOO_SMALL)
+            tender = Tender(command.tender, amount_minor, command.given_minor)
+            try:
+                sale, receipt = await self._settle_locked(found, (tender,), till, command.command_id)
+            except JournalUnwritable:
+                return refuse(command.command_id, Reason.JOURNAL_FULL)
+        return _paid(command.command_id, sale, receipt)
+
+    async def _settle(
+        self, unpaid: Unpaid, tenders: tuple[Tender, ...], till: str, command_id: str
+    ) -> tuple[Sale, str]:
+        async with self._settling:
+            return await self._settle_locked(unpaid, tenders, till, command_id)
+
+    async def _settle_locked(
+        self, unpaid: Unpaid, tenders: tuple[Tender, ...], till: str, command_id: str
+    ) -> tuple[Sale, str]:
+        settlement = Settlement(
+            delivery=unpaid.name,
+            receipt_number=self._books.receipt_number + 1,
+            amount_minor=unpaid.delivery.amount_minor,
+            tenders=tenders,
+            till=till,
+            command_id=command_id,
+        )
+        await self._site.write(settlement)
+        self._leases.pop(unpaid.name, None)
+        sale = self._books.settled[unpaid.name]
+        return sale, self._on_sale(sale)
+
+
+def account_tender(unpaid: Unpaid) -> tuple[Tender, ...]:
+    """How a delivery on account pays itself."""
+    amount_minor = unpaid.delivery.amount_minor
+    return (Tender(TenderKind.ACCOUNT, amount_minor, amount_minor),)
+
+
+def pays_itself(unpaid: Unpaid) -> bool:
+    return unpaid.delivery.funds is Funds.POSTPAID
+
+
+def _paid(command_id: str, sale: Sale, receipt: str) -> CommandResult:
+    change_minor = sum(tender.given_minor - tender.amount_minor for tender in sale.settlement.tenders)
+    return CommandResult(command_id, done=True, change_minor=change_minor, receipt=receipt)

@@ -1,0 +1,217 @@
+"""Behind a demonstration: headquarters, bench and station as processes of their own, in a folder of their own.
+
+Each is the very command that a person would start. Knows no screen.
+"""
+
+import contextlib
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from controller.install import install
+from sim.chance import Chance
+from sim.site import CARD_MASTER_BYTES, LINES, PLACES, STATION_ID, list_csv, station_toml
+
+TILL = "till-1"
+READY_WAIT_S = 20
+END_WAIT_S = 10
+LOGS = "logs"
+
+
+class BackstageError(Exception):
+    """A process did not start; the text says which, and what it said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Free TCP ports of this machine."""
+
+    api: int
+    headquarters: int
+    control: int
+    readers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """What the demonstration shall be: customers by `seed`, `served` of them (0: without end)."""
+
+    seed: int
+    tempo: str
+    served: int
+    questions: bool
+    flow_ml_per_s: int
+
+
+class Backstage:
+    """Starts everything, and ends what it started. Use it in a `with` statement."""
+
+    def __init__(self, folder: Path, cast: Cast) -> None:
+        self.folder = folder
+        self.station_folder = folder / "station"
+        self._cast = cast
+        self._processes: dict[str, subprocess.Popen[str]] = {}
+        self.ports = _free_ports()
+        self.read_token = secrets.token_hex(16)
+
+    @property
+    def station_url(self) -> str:
+        return f"http://127.0.0.1:{self.ports.api}"
+
+    @property
+    def headquarters_url(self) -> str:
+        return f"http://127.0.0.1:{self.ports.headquarters}"
+
+    def till_token(self) -> str:
+        return (self.station_folder / "keys" / f"{TILL}.token").read_text(encoding="ascii").strip()
+
+    def __enter__(self) -> "Backstage":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def start(self) -> None:
+        """Set everything up and start it; returns when all of it is ready. BackstageError says what is not."""
+        self._write_files()
+        self._spawn("headquarters", "hq", "serve", "--config", "hq/hq.toml")
+        self._spawn("bench", "sim", "bench", "--config", "bench.toml", "--verbose")
+        self._run("whitelist", "import", "--config", "station/station.toml", "cards.csv")
+        self._await_ready("bench")
+        self.start_station()
+        self._await_ready("headquarters")
+        key = "station/keys/station.pub"
+        self._run("hq", "enrol", "--config", "hq/hq.toml", STATION_ID, key)
+
+    def start_station(self) -> None:
+        """Start the controller (again)."""
+        self._spawn("station", "station", "run", "--config", "station/station.toml", "--simulation")
+        self._await_ready("station")
+
+    def kill_station(self) -> None:
+        """kill -9."""
+        process = self._processes.pop("station")
+        process.kill()
+        process.wait(END_WAIT_S)
+        _close(process)
+
+    def end_station(self) -> int:
+        """SIGTERM; returns the exit code."""
+        process = self._processes.pop("station")
+        process.send_signal(signal.SIGTERM)
+        code = process.wait(END_WAIT_S)
+        _close(process)
+        return code
+
+    def end(self) -> None:
+        """End whatever runs: in order first, by force what does not."""
+        for process in self._processes.values():
+            process.terminate()
+        for process in self._processes.values():
+            try:
+                process.wait(END_WAIT_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(END_WAIT_S)
+            _close(process)
+        self._processes.clear()
+
+    def log_of(self, name: str) -> str:
+        """The last lines that a process wrote."""
+        with contextlib.suppress(FileNotFoundError):
+            return "\n".join((self.folder / LOGS / f"{name}.log").read_text(errors="replace").splitlines()[-15:])
+        return ""
+
+    # ---- inside
+
+    def _write_files(self) -> None:
+        ports, cast = self.ports, self._cast
+        toml = station_toml(
+            line_ports={line: f"../ports/{line}" for line in LINES},
+            reader_ports={place.number: f"127.0.0.1:{port}" for place, port in zip(PLACES, ports.readers, strict=True)},
+            printer_port="../ports/printer",
+            api_port=ports.api,
+            headquarters=self.headquarters_url,
+        )
+        card_key = Chance(cast.seed, "card key").random_bytes(CARD_MASTER_BYTES)
+        (self.folder / LOGS).mkdir(parents=True)
+        install(self.station_folder, toml, secrets.token_bytes, tills=(TILL, "till-2"), card_key=card_key)
+        (self.folder / "cards.csv").write_text(list_csv(), encoding="utf-8")
+        (self.folder / "hq").mkdir()
+        (self.folder / "hq" / "hq.toml").write_text(
+            "simulated = true\n"
+            'database = "hq.db"\n'
+            f"[listen]\nport = {ports.headquarters}\n"
+            f'[tokens]\nread = "{self.read_token}"\nadmin = "{secrets.token_hex(16)}"\n',
+            encoding="utf-8",
+        )
+        (self.folder / "bench.toml").write_text(
+            f"seed = {cast.seed}\n"
+            f"control_port = {ports.control}\n"
+            'card_keys = "station/keys/cards.json"\n'
+            f"reader_ports = [{', '.join(map(str, ports.readers))}]\n"
+            f"flow_ml_per_s = {cast.flow_ml_per_s}\n"
+            "[customers]\n"
+            f'tempo = "{cast.tempo}"\n'
+            f"served = {cast.served}\n"
+            f"questions = {str(cast.questions).lower()}\n"
+            f"plates = {str(cast.questions).lower()}\n",
+            encoding="utf-8",
+        )
+
+    def _command(self, words: tuple[str, ...]) -> list[str]:
+        return [sys.executable, "-m", "forecourt", *words]
+
+    def _spawn(self, name: str, *words: str) -> None:
+        with open(self.folder / LOGS / f"{name}.log", "ab") as log:
+            self._processes[name] = subprocess.Popen(
+                self._command(words),
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                # Ctrl-C in a terminal goes to the foreground group: these end when they are told to.
+                start_new_session=True,
+            )
+
+    def _run(self, *words: str) -> None:
+        done = subprocess.run(
+            self._command(words), cwd=self.folder, capture_output=True, text=True, timeout=READY_WAIT_S, check=False
+        )
+        if done.returncode:
+            raise BackstageError(f"forecourt {' '.join(words)}: {done.stderr.strip()}")
+
+    def _await_ready(self, name: str) -> None:
+        """Read the process's lines until it says that it is ready."""
+        process = self._processes[name]
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.strip() == "ready" or " ready at " in line:
+                return
+        process.wait(END_WAIT_S)
+        raise BackstageError(f"the {name} ended with code {process.returncode}:\n{self.log_of(name)}")
+
+
+def _close(process: "subprocess.Popen[str]") -> None:
+    if process.stdout is not None:
+        process.stdout.close()
+
+
+def _free_ports() -> Ports:
+    with _sockets(3 + len(PLACES)) as sockets:
+        numbers = [bound.getsockname()[1] for bound in sockets]
+    return Ports(numbers[0], numbers[1], numbers[2], tuple(numbers[3:]))
+
+
+@contextlib.contextmanager
+def _sockets(count: int) -> Iterator[list[socket.socket]]:
+    with contextlib.ExitStack() as stack:
+        yield [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]

@@ -1,0 +1,45 @@
+"""A card reader in the same process: for worlds without ports. The card session is the production one."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+from card_io.application import CardProfile
+from card_io.errors import CardError
+from card_io.identify import IdentifySession
+from card_io.keys import KeyStore
+from card_io.reader import CardPresented, CardRefused, CardRemoved, ReaderEvent, ReaderUp
+from card_io.transport import run_session_blocking
+from sim.cards.card import SimCard
+
+
+class InlineReader:
+    """Implements `CardReader`, and the card slot of simulated customers."""
+
+    def __init__(self, profile: CardProfile, keys: KeyStore, random_bytes: Callable[[int], bytes]) -> None:
+        self._profile = profile
+        self._keys = keys
+        self._random_bytes = random_bytes
+        self._events: asyncio.Queue[ReaderEvent | None] = asyncio.Queue()
+        self._events.put_nowait(ReaderUp())
+
+    def insert(self, card: SimCard) -> None:
+        """A card is put in and read at once."""
+        card.reset()
+        session = IdentifySession(self._profile, self._keys, self._random_bytes)
+        try:
+            facts = run_session_blocking(session, card.transmit)
+        except CardError as error:
+            self._events.put_nowait(CardRefused(error.kind, str(error)))
+        else:
+            self._events.put_nowait(CardPresented(facts))
+
+    def remove(self) -> None:
+        self._events.put_nowait(CardRemoved())
+
+    async def events(self) -> AsyncIterator[ReaderEvent]:
+        """See CardReader."""
+        while (event := await self._events.get()) is not None:
+            yield event
+
+    async def close(self) -> None:
+        self._events.put_nowait(None)
