@@ -7,7 +7,7 @@ import asyncio
 import logging
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 import msgspec
@@ -15,7 +15,7 @@ import msgspec
 from controller import keys
 from controller.config import ConfigError, StationConfig, load
 from controller.daemon import JOURNAL_FILE, WHITELIST_FILE, CannotRun, LinkFactory, run_station
-from controller.domain.records import Body, kind_of
+from controller.domain.records import Body, RowName, kind_of
 from controller.install import CONFIG_FILE, PUBLIC_KEY, FolderInUse, install, template
 from controller.machine import MachineRandomness
 from controller.store.journal import Journal, JournalError
@@ -157,6 +157,20 @@ class _OpenJournal:
 
 
 def _json(body: Body) -> str:
-    record = msgspec.structs.asdict(body.record)
-    row = {"row": body.name.text, "kind": kind_of(body.record), "at_ms": body.stamp.wall_ms, **record}
-    return msgspec.json.encode(row, enc_hook=str).decode()
+    row = {"row": body.name.text, "kind": kind_of(body.record), "at_ms": body.stamp.wall_ms}
+    return msgspec.json.encode(row | _readable(body.record)).decode()
+
+
+def _readable(value: Any) -> Any:
+    """Records with the names of their fields, rows by their names, keys as hex."""
+    match value:
+        case RowName():
+            return value.text
+        case bytes():
+            return value.hex()
+        case msgspec.Struct():
+            return {name: _readable(getattr(value, name)) for name in value.__struct_fields__}
+        case tuple():
+            return [_readable(item) for item in value]
+        case _:
+            return value

@@ -14,10 +14,12 @@ import msgspec
 
 from controller.domain.products import Grade
 from controller.domain.quantities import CURRENCIES, Currency, Unit, UnitPrice, parse_decimal
+from controller.domain.receipt import WIDTH_MIN
 
 MAX_POINTS = 64
 MAX_NOZZLES = 6
 FIRST_ADDRESS, LAST_ADDRESS = 0x50, 0x6F
+LAST_PORT = 65_535
 
 
 class ConfigError(Exception):
@@ -137,6 +139,8 @@ def load(path: Path) -> StationConfig:
     """Read and check a station.toml. ConfigError says what is wrong with it."""
     try:
         text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 text (byte {error.start}): save it as UTF-8") from error
     except OSError as error:
         hint = "make one with: forecourt station init DIR"
         raise ConfigError(f"{path} cannot be read ({error.strerror}): {hint}") from error
@@ -166,15 +170,24 @@ def _check(file: StationFile, path: Path) -> StationConfig:
     currency, zone = _check_station(file.station, wrong)
     grades = _check_grades(file.grades, wrong)
     numbers = _check_points(file, grades, wrong)
+    _check_devices(file, wrong)
+    seen: set[int] = set()
     for index, reader in enumerate(file.readers):
         if reader.point not in numbers:
             raise wrong(f"readers[{index}].point", f"{reader.point} is no point of this station")
+        if reader.point in seen:
+            raise wrong(f"readers[{index}].point", f"point {reader.point} has a reader already")
+        seen.add(reader.point)
     if file.readers and file.cards is None:
         raise wrong("cards", "expected this table, with aid and system: readers need to know the network's cards")
     if file.cards is not None and not re.fullmatch(r"[0-9a-fA-F]{6}", file.cards.aid):
         raise wrong("cards.aid", f"{file.cards.aid!r}: expected 6 hex digits")
     if len({till.id for till in file.tills}) != len(file.tills):
         raise wrong("tills", "two tills have the same id")
+    if not all(till.id for till in file.tills):
+        raise wrong("tills", "a till's id is empty: expected a name such as till-1")
+    if len({till.token_file for till in file.tills}) != len(file.tills):
+        raise wrong("tills", "two tills have the same token_file: nobody could tell who speaks")
     if not file.tills:
         raise wrong("tills", "expected at least one till: without one nobody can give a command")
     return StationConfig(path.parent, file, currency, zone, grades)
@@ -193,6 +206,19 @@ def _check_station(station: StationTable, wrong: _Wrong) -> tuple[Currency, Zone
     if not 0 <= station.business_day_starts <= 23:
         raise wrong("station.business_day_starts", f"{station.business_day_starts}: expected an hour, 0 to 23")
     return currency, zone
+
+
+def _check_devices(file: StationFile, wrong: _Wrong) -> None:
+    if not 0 <= file.api.port <= LAST_PORT:
+        raise wrong("api.port", f"{file.api.port}: expected a port, 1 to {LAST_PORT}, or 0 for any that is free")
+    for index, line in enumerate(file.lines):
+        if line.baud <= 0:
+            raise wrong(f"lines[{index}].baud", f"{line.baud}: expected a speed such as 9600")
+    if file.printer is not None:
+        if file.printer.baud <= 0:
+            raise wrong("printer.baud", f"{file.printer.baud}: expected a speed such as 19200")
+        if file.printer.width < WIDTH_MIN:
+            raise wrong("printer.width", f"{file.printer.width}: expected at least {WIDTH_MIN} letters a line")
 
 
 def _check_grades(tables: tuple[GradeTable, ...], wrong: _Wrong) -> dict[str, Grade]:

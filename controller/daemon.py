@@ -4,11 +4,11 @@ The link to headquarters is handed in by whoever starts it: the controller does 
 """
 
 import asyncio
+import contextlib
 import logging
 import signal
-import stat
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -21,6 +21,7 @@ from card_io.tcp import TcpReader
 from controller import keys
 from controller.api.server import ApiError, Changes, listen, make_app, serve
 from controller.config import LineTable, ReaderTable, StationConfig
+from controller.domain.books import Books
 from controller.domain.headquarters import Headquarters
 from controller.domain.seams import US_PER_MS, Clock, Randomness
 from controller.machine import MachineClock, MachineRandomness, boot_id
@@ -28,7 +29,7 @@ from controller.printing.escpos import MODELS
 from controller.printing.port import PortPrinter, PortSettings
 from controller.printing.spool import Printer, PrintQueue, SpoolDirectory
 from controller.pumps.core import LinePort
-from controller.pumps.line import LineSettings, SerialLinePort
+from controller.pumps.line import LineSettings, SerialLinePort, is_pty
 from controller.station import Station, read_books
 from controller.store.journal import Journal, JournalError
 from controller.store.whitelist import Whitelist
@@ -37,9 +38,6 @@ from controller.store.writer import JournalWriter, ThreadWriter
 JOURNAL_FILE = "journal.db"
 WHITELIST_FILE = "whitelist.db"
 SPOOL_FOLDER = "receipts"
-PTY_MAJORS = range(136, 144)
-"""Device numbers of Unix98 pseudo terminals (Linux, Documentation/admin-guide/devices.txt)."""
-
 log = logging.getLogger("forecourt.station")
 
 
@@ -69,93 +67,101 @@ async def run_station(
     if simulation and not table.simulated:
         raise CannotRun("--simulation needs a station.toml with simulated = true: this one is a real station's")
     clock, randomness = MachineClock(), MachineRandomness()
-    try:
-        station_key, list_key = keys.station_key(config.keys), keys.list_key(config.keys)
-        tokens = keys.TillTokens(
-            {till.id: keys.read_secret(config.folder / till.token_file) for till in config.file.tills}
-        )
-        readers = {reader.point: _reader(config, reader, clock, randomness) for reader in config.file.readers}
-        bound = listen(config.file.api.host, config.file.api.port, what="the station's API")
-    except (keys.KeyFileError, CardError, ApiError) as error:
-        raise CannotRun(str(error)) from error
-    try:
-        config.data.mkdir(parents=True, exist_ok=True)
-        journal = Journal(config.data / JOURNAL_FILE)
+    async with contextlib.AsyncExitStack() as stack:
         try:
-            books = read_books(journal, config)
-        except BaseException:
-            journal.close()
-            raise
-    except (JournalError, OSError) as error:
-        bound.close()
-        raise CannotRun(str(error)) from error
-    writer = ThreadWriter(journal, clock, boot_id())
-    whitelist = Whitelist(config.data / WHITELIST_FILE)
-    station: Station | None = None
+            bound = stack.enter_context(listen(config.file.api.host, config.file.api.port, what="the station's API"))
+            tokens = keys.TillTokens(
+                {till.id: keys.read_secret(config.folder / till.token_file) for till in config.file.tills}
+            )
+            journal, books = _open_journal(config)
+            writer = ThreadWriter(journal, clock, boot_id())
+            stack.push_async_callback(writer.close)
+            station = _assemble(config, books, writer, make_link, clock, randomness, simulation=simulation)
+            changes = Changes()
+            station.site.on_change(changes.changed)
+            await station.start(randomness, journal.begin_epoch)
+        except (keys.KeyFileError, CardError, ApiError, JournalError, OSError) as error:
+            raise CannotRun(str(error)) from error
+        app = make_app(station, tokens, changes, clock, title=f"Forecourt station {table.id}")
+        jobs = [asyncio.ensure_future(station.run()), asyncio.ensure_future(serve(app, bound, changes))]
+        host, port = bound.getsockname()[:2]
+        ready(f"http://{host}:{port}")
+        try:
+            await _ended(jobs)
+        finally:
+            for job in jobs:
+                job.cancel()
+            outcomes = await asyncio.gather(*jobs, return_exceptions=True)
+            faults = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
+            await station.stop("fault" if faults else "ordered")
+        for fault in faults:
+            raise fault
+
+
+async def _ended(jobs: Sequence["asyncio.Task[None]"]) -> None:
+    """Until a signal tells the process to end, or one of the jobs does."""
+    signalled = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, signalled.set)
+    waiting = asyncio.ensure_future(signalled.wait())
+    everything: set[asyncio.Future[Any]] = {*jobs, waiting}
+    try:
+        await asyncio.wait(everything, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()
+
+
+def _open_journal(config: StationConfig) -> tuple[Journal, Books]:
+    config.data.mkdir(parents=True, exist_ok=True)
+    journal = Journal(config.data / JOURNAL_FILE)
+    try:
+        return journal, read_books(journal, config)
+    except BaseException:
+        journal.close()
+        raise
+
+
+def _assemble(
+    config: StationConfig,
+    books: Books,
+    writer: JournalWriter,
+    make_link: LinkFactory,
+    clock: Clock,
+    randomness: Randomness,
+    *,
+    simulation: bool,
+) -> Station:
+    troubles: list[Callable[[str | None], None]] = []
 
     def printer_trouble(text: str | None) -> None:
-        if station is not None:
-            station.site.trouble("printer", text)
+        for tell in troubles:
+            tell(text)
 
     spool = SpoolDirectory(config.data / SPOOL_FOLDER)
     station = Station(
         config,
         books=books,
         writer=writer,
-        lists=whitelist,
-        list_secret=list_key,
+        lists=Whitelist(config.data / WHITELIST_FILE),
+        list_secret=keys.list_key(config.keys),
         clock=clock,
         open_port=lambda line: _open_port(config, line, clock, simulation=simulation),
-        readers=readers,
+        readers={reader.point: _reader(config, reader, clock, randomness) for reader in config.file.readers},
         print_queue=PrintQueue(spool, _printer(config, clock), clock, printer_trouble),
         printer_model=MODELS[config.file.printer.model if config.file.printer else "generic"],
-        headquarters=make_link(config, writer, station_key, clock, randomness),
+        headquarters=make_link(config, writer, keys.station_key(config.keys), clock, randomness),
     )
-    changes = Changes()
-    station.site.on_change(changes.changed)
-    app = make_app(station, tokens, changes, clock, title=f"Forecourt station {table.id}")
-    loop = asyncio.get_running_loop()
-    ended = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ended.set)
-    try:
-        await station.start(randomness, journal.begin_epoch)
-    except JournalError as error:
-        bound.close()
-        await writer.close()
-        raise CannotRun(str(error)) from error
-    jobs = [asyncio.ensure_future(station.run()), asyncio.ensure_future(serve(app, bound, changes))]
-    stopping = asyncio.ensure_future(ended.wait())
-    host, port = bound.getsockname()[:2]
-    ready(f"http://{host}:{port}")
-    try:
-        await asyncio.wait({*jobs, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        stopping.cancel()
-        for job in jobs:
-            job.cancel()
-        outcomes = await asyncio.gather(*jobs, return_exceptions=True)
-        faults = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
-        await station.stop("fault" if faults else "ordered")
-        whitelist.close()
-    for fault in faults:
-        raise fault
+    # The queue is made before the station that it tells of its troubles.
+    troubles.append(lambda text: station.site.trouble("printer", text))
+    return station
 
 
 def _open_port(config: StationConfig, line: LineTable, clock: Clock, *, simulation: bool) -> LinePort:
     """The line's port. OSError with a sentence: the line tries again, the rest of the station goes on."""
     path = config.folder / line.port
-    if simulation and not _is_pty(path):
+    if simulation and path.exists() and not is_pty(str(path)):
         raise OSError(f"{path} is no pseudo terminal: a simulated station keeps its hands off real pumps")
     return SerialLinePort(str(path), LineSettings(baud=line.baud), clock)
-
-
-def _is_pty(path: Path) -> bool:
-    try:
-        status = path.stat()
-    except OSError:
-        return True  # opening it will say what is wrong
-    return stat.S_ISCHR(status.st_mode) and status.st_rdev >> 8 in PTY_MAJORS
 
 
 def _reader(config: StationConfig, reader: ReaderTable, clock: Clock, randomness: Randomness) -> CardReader:

@@ -23,14 +23,18 @@ class FolderInUse(Exception):
 def install(
     folder: Path, toml: str, random_bytes: Callable[[int], bytes], *, tills: tuple[str, ...], card_key: bytes | None
 ) -> None:
-    """Write `toml` and new keys into `folder`. FolderInUse if there is a station already.
+    """Write `toml` and new keys into `folder`. FolderInUse if any of the files is there already: none is touched.
 
     `card_key`: the read master of an existing network, 16 bytes; a new random one where None.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path, keys = folder / CONFIG_FILE, folder / "keys"
-    if path.exists() or (keys / STATION_KEY).exists():
-        raise FolderInUse(f"{folder} holds a station already: choose another folder, or move it away first")
+    names = (STATION_KEY, LIST_KEY, CARD_KEYS, PUBLIC_KEY, *(f"{till}.token" for till in tills))
+    for made in (path, *(keys / name for name in names)):
+        if made.exists():
+            raise FolderInUse(
+                f"{folder} holds a station already ({made} is there): choose another folder, or move it away first"
+            )
     keys.mkdir(mode=0o700, exist_ok=True)
     private = Ed25519PrivateKey.from_private_bytes(random_bytes(SECRET_BYTES))
     raw = private.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())

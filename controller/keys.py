@@ -36,16 +36,24 @@ def write_secret(path: Path, text: str) -> None:
 
 
 def read_secret(path: Path) -> str:
-    """The file's text. KeyFileError if it is not there or others could read it."""
+    """The file's text. KeyFileError if it is not there, is empty, or others could read it."""
     try:
         mode = path.stat().st_mode
         if mode & OTHERS_MAY:
             raise KeyFileError(f"{path} can be read by others than its owner: chmod 600 {path}")
-        return path.read_text(encoding="ascii").strip()
+        text = path.read_text(encoding="ascii").strip()
+    except UnicodeDecodeError as error:
+        raise KeyFileError(
+            f"{path} holds no key: expected plain letters and digits. Put back the file's copy"
+        ) from error
     except OSError as error:
         raise KeyFileError(
             f"{path} cannot be read ({error.strerror}): make the station's keys with: forecourt station init DIR"
         ) from error
+    if not text:
+        # An empty till token would let in everybody who sends none.
+        raise KeyFileError(f"{path} is empty: put back the file's copy")
+    return text
 
 
 def read_hex(path: Path, size: int) -> bytes:

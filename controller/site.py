@@ -12,7 +12,7 @@ from controller.domain.books import Books
 from controller.domain.lists import LookUp
 from controller.domain.products import Grade
 from controller.domain.quantities import Currency
-from controller.domain.records import Body, Record
+from controller.domain.records import Body, Record, kind_of
 from controller.domain.seams import MS_PER_S, US_PER_S, Clock
 from controller.domain.tokens import TokenRef, plate_token
 from controller.store.writer import JournalUnwritable, JournalWriter
@@ -114,6 +114,7 @@ class Site:
         self.trouble("journal", None)
         for body in bodies:
             self.books.apply(body)
+            log.info("%s %s", body.name.text, kind_of(body.record))
         self.changed()
         return bodies
 

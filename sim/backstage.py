@@ -80,14 +80,15 @@ class Backstage:
     def start(self) -> None:
         """Set everything up and start it; returns when all of it is ready. BackstageError says what is not."""
         self._write_files()
-        self._spawn("headquarters", "hq", "serve", "--config", "hq/hq.toml")
         self._spawn("bench", "sim", "bench", "--config", "bench.toml", "--verbose")
-        self._run("whitelist", "import", "--config", "station/station.toml", "cards.csv")
+        self._run_together(
+            ("whitelist", "import", "--config", "station/station.toml", "cards.csv"),
+            ("hq", "enrol", "--config", "hq/hq.toml", STATION_ID, "station/keys/station.pub"),
+        )
+        self._spawn("headquarters", "hq", "serve", "--config", "hq/hq.toml")
         self._await_ready("bench")
         self.start_station()
         self._await_ready("headquarters")
-        key = "station/keys/station.pub"
-        self._run("hq", "enrol", "--config", "hq/hq.toml", STATION_ID, key)
 
     def start_station(self) -> None:
         """Start the controller (again)."""
@@ -182,12 +183,21 @@ class Backstage:
                 start_new_session=True,
             )
 
-    def _run(self, *words: str) -> None:
-        done = subprocess.run(
-            self._command(words), cwd=self.folder, capture_output=True, text=True, timeout=READY_WAIT_S, check=False
-        )
-        if done.returncode:
-            raise BackstageError(f"forecourt {' '.join(words)}: {done.stderr.strip()}")
+    def _run_together(self, *commands: tuple[str, ...]) -> None:
+        """Commands that end by themselves, side by side."""
+        running = [
+            subprocess.Popen(
+                self._command(words), cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+            )
+            for words in commands
+        ]
+        complaints = []
+        for words, process in zip(commands, running, strict=True):
+            _, said = process.communicate(timeout=READY_WAIT_S)
+            if process.returncode:
+                complaints.append(f"forecourt {' '.join(words)}: {said.strip()}")
+        if complaints:
+            raise BackstageError("\n".join(complaints))
 
     def _await_ready(self, name: str) -> None:
         """Read the process's lines until it says that it is ready."""

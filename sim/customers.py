@@ -50,9 +50,9 @@ class Tempo:
     want_ml: tuple[int, int] = (5_000, 45_000)
 
 
-BRISK = Tempo(arrive_ms=(200, 1_500), lift_ms=(300, 900), patience_ms=60_000, want_ml=(3_000, 12_000))
+BRISK = Tempo(arrive_ms=(200, 1_500), lift_ms=(300, 900), patience_ms=12_000, want_ml=(3_000, 12_000))
 """For a demonstration that somebody waits for."""
-EASY = Tempo(arrive_ms=(4_000, 20_000), lift_ms=(1_500, 5_000), patience_ms=120_000, want_ml=(4_000, 20_000))
+EASY = Tempo(arrive_ms=(4_000, 20_000), lift_ms=(1_500, 5_000), patience_ms=90_000, want_ml=(4_000, 20_000))
 """For a demonstration that somebody takes part in."""
 
 
@@ -185,8 +185,10 @@ class Quota:
     def take(self) -> bool:
         if self.left is None:
             return True
+        if self.left == 0:
+            return False
         self.left -= 1
-        return self.left >= 0
+        return True
 
     def give_back(self) -> None:
         if self.left is not None:

@@ -134,7 +134,7 @@ async def _serve(backstage: Backstage, sales: int) -> int:
 
     clock = MachineClock()
     control = ControlClient(backstage.ports.control)
-    till = RemoteTill(backstage.station_url, backstage.till_token(), control)
+    till = RemoteTill(backstage.station_url, backstage.till_token(), control, clock)
     attendant = Attendant(till, till.window, clock, Chance(1, TILL), reaction_ms=(100, 400))
     jobs = [asyncio.ensure_future(till.follow()), asyncio.ensure_future(attendant.run())]
     try:

@@ -2,10 +2,13 @@
 
 from controller.api.client import StationClient, StationUnreachable
 from controller.domain.desk import Command, CommandResult, LinkView, Snapshot
+from controller.domain.seams import Clock
 from sim.attendant import Bell
 from sim.control import ControlClient
 from sim.customers import Pays, Visit
 from sim.site import PLACES, holders
+
+RETRY_US = 100_000
 
 NOTHING_YET = Snapshot(
     station="",
@@ -26,9 +29,10 @@ NOTHING_YET = Snapshot(
 class RemoteTill:
     """Implements the attendant's `TillDesk` on the station's API."""
 
-    def __init__(self, url: str, token: str, control: ControlClient) -> None:
+    def __init__(self, url: str, token: str, control: ControlClient, clock: Clock) -> None:
         self._client = StationClient(url, token)
         self._control = control
+        self._clock = clock
         self._bell = Bell()
         self._snapshot = NOTHING_YET
         self._street: dict[int, Visit] = {}
@@ -42,7 +46,7 @@ class RemoteTill:
                     self._snapshot = snapshot
                     self._bell.ring()
             except StationUnreachable:
-                continue
+                await self._clock.sleep_until(self._clock.now().mono_us + RETRY_US)
 
     async def changed(self) -> None:
         await self._bell.wait()
@@ -52,6 +56,10 @@ class RemoteTill:
 
     async def command(self, command: Command) -> CommandResult:
         return await self._client.command(command)
+
+    def forget(self) -> None:
+        """What was seen before a restart does not count."""
+        self._snapshot = NOTHING_YET
 
     def window(self, point: int) -> Visit | None:
         """Who stands at this fuelling point."""

@@ -15,10 +15,11 @@ import msgspec
 import uvicorn
 from litestar import Litestar, MediaType, Request, Response, get, post
 from litestar.connection import ASGIConnection
-from litestar.exceptions import NotAuthorizedException
+from litestar.exceptions import NotAuthorizedException, ValidationException
 from litestar.handlers import BaseRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
+from litestar.params import JSONBody
 from litestar.response import Stream
 
 from controller.domain.desk import HEARTBEAT_MS, Command, CommandResult, Snapshot
@@ -80,7 +81,8 @@ class Changes:
 def make_app(desk: Desk, tokens: TillTokens, changes: Changes, clock: Clock, *, title: str) -> Litestar:
     """The ASGI application."""
 
-    def need_till(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    # Async, though it waits for nothing: an ordinary function would cost every request a hop to a thread.
+    async def need_till(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
         scheme, _space, token = connection.headers.get("authorization", "").partition(" ")
         till = tokens.till_of(token.strip()) if scheme.lower() == "bearer" else None
         if till is None:
@@ -100,18 +102,23 @@ def make_app(desk: Desk, tokens: TillTokens, changes: Changes, clock: Clock, *, 
         return Stream(stream(), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
 
     @post("/v1/commands", guards=[need_till], status_code=200, summary="A command; repeat it with the same id at will")
-    async def commands(request: Request[Any, Any, Any], data: Command) -> CommandResult:
+    async def commands(request: Request[Any, Any, Any], data: JSONBody[Command]) -> CommandResult:
         return await desk.command(request.state.till, data)
 
     async def stream() -> AsyncIterator[bytes]:
         with changes.watch() as changed:
+            sent_us = clock.now().mono_us
             while not changes.closed:
-                beat = clock.call_at(clock.now().mono_us + HEARTBEAT_MS * US_PER_MS, changed.set)
-                await changed.wait()
-                beat.cancel()
+                # Counted from the last snapshot, not from the end of the gap: the heartbeat holds its promise.
+                beat = clock.call_at(sent_us + HEARTBEAT_MS * US_PER_MS, changed.set)
+                try:
+                    await changed.wait()
+                finally:
+                    beat.cancel()
                 changed.clear()
+                sent_us = clock.now().mono_us
                 yield b"event: snapshot\ndata: " + msgspec.json.encode(desk.snapshot()) + b"\n\n"
-                await clock.sleep_until(clock.now().mono_us + SNAPSHOT_GAP_MS * US_PER_MS)
+                await clock.sleep_until(sent_us + SNAPSHOT_GAP_MS * US_PER_MS)
 
     def failed(_: Request[Any, Any, Any], error: Exception) -> Response[dict[str, object]]:
         log.error("a request failed", exc_info=error)
@@ -120,6 +127,10 @@ def make_app(desk: Desk, tokens: TillTokens, changes: Changes, clock: Clock, *, 
             status_code=500,
             media_type=MediaType.JSON,
         )
+
+    def refused(_: Request[Any, Any, Any], error: ValidationException) -> Response[dict[str, object]]:
+        detail = f"This is no command of the station: {_wrong_fields(error.extra)}"
+        return Response({"status_code": 400, "detail": detail}, status_code=400, media_type=MediaType.JSON)
 
     return Litestar(
         [whoami, snapshot, events, commands],
@@ -130,9 +141,16 @@ def make_app(desk: Desk, tokens: TillTokens, changes: Changes, clock: Clock, *, 
             components=Components(security_schemes={"till": SecurityScheme(type="http", scheme="bearer")}),
             security=[{"till": []}],
         ),
-        exception_handlers={500: failed},
+        exception_handlers={500: failed, ValidationException: refused},
         logging_config=None,
     )
+
+
+def _wrong_fields(extra: object) -> str:
+    """Litestar's list of what does not fit, as a sentence."""
+    found = [item for item in extra if isinstance(item, dict)] if isinstance(extra, list) else []
+    fields = (f"{item.get('key')}: {item.get('message')}" for item in found)
+    return "; ".join(fields).replace("data: 'data'", "the body is empty").replace("`", "")
 
 
 class _Server(uvicorn.Server):
@@ -145,13 +163,19 @@ class _Server(uvicorn.Server):
 
 def listen(host: str, port: int, *, what: str) -> socket.socket:
     """A bound socket. ApiError says what to do where that is not possible."""
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     try:
-        return socket.create_server((host, port), reuse_port=False)
-    except OSError as error:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host, port))
+        bound.listen()
+    except (OSError, OverflowError, UnicodeError) as error:
+        bound.close()
+        why = error.strerror if isinstance(error, OSError) else error
         raise ApiError(
-            f"{what} cannot listen on {host}:{port} ({error.strerror}): another program may have the port; "
-            "stop it or choose another port in the configuration"
+            f"{what} cannot listen on {host}:{port} ({why}): another program may have the port; "
+            "stop it or choose another host and port in the configuration"
         ) from error
+    return bound
 
 
 async def serve(app: Litestar, bound: socket.socket, changes: Changes) -> None:

@@ -24,6 +24,7 @@ from controller.domain.records import (
 REMEMBERED = 2_000
 """Settled deliveries and commands that are kept for repeats: days of a busy station, and a bound."""
 REMEMBERED_DAYS = 2
+"""Days of use that are kept of a token: today's, and one of before for a clock that was set back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,6 @@ class Unpaid:
 class Used:
     """What a token took on one business day."""
 
-    day: int = 0
     volume_ml: int = 0
     amount_minor: int = 0
 
@@ -82,7 +82,8 @@ class Books:
     last_delivery: dict[int, tuple[RowName, Delivery]] = field(default_factory=dict)
     totaliser_ml: dict[tuple[int, int], int] = field(default_factory=dict)
     """By point and nozzle: the last reading that the journal accounts for."""
-    used: dict[bytes, Used] = field(default_factory=dict)
+    used: dict[bytes, dict[int, Used]] = field(default_factory=dict)
+    """By token and business day, the day of the latest delivery last."""
     odometer_km: dict[bytes, int] = field(default_factory=dict)
     commands: OrderedDict[tuple[str, str], RowName] = field(default_factory=OrderedDict)
     """By till and command id: the row that the command made."""
@@ -122,9 +123,13 @@ class Books:
         return [unpaid for unpaid in self.unpaid.values() if unpaid.delivery.point == point]
 
     def used_on(self, token_key: bytes, day: int) -> tuple[int, int]:
-        """Volume (thousandths) and amount (minor units) that a token took on a business day."""
-        used = self.used.get(token_key)
-        return (used.volume_ml, used.amount_minor) if used is not None and used.day == day else (0, 0)
+        """Volume (thousandths) and amount (minor units) that a token took on a business day.
+
+        What was booked on a later day counts too: a clock that is set back gives no limit back. A day too far ahead
+        is forgotten with the second next day on which the token is used, so that it locks nobody for years.
+        """
+        days = [used for booked, used in self.used.get(token_key, {}).items() if booked >= day]
+        return sum(used.volume_ml for used in days), sum(used.amount_minor for used in days)
 
     def _deliver(self, name: RowName, record: Delivery, wall_ms: int) -> None:
         if record.authorised is not None:
@@ -138,11 +143,12 @@ class Books:
         self.sums.amount_minor += record.amount_minor
         if record.token is not None:
             day = self.business_day.of(wall_ms)
-            used = self.used.setdefault(record.token.key, Used(day))
-            if used.day != day:
-                used.day, used.volume_ml, used.amount_minor = day, 0, 0
+            days = self.used.setdefault(record.token.key, {})
+            used = days[day] = days.pop(day, Used())
             used.volume_ml += record.volume_ml
             used.amount_minor += record.amount_minor
+            if len(days) > REMEMBERED_DAYS:
+                del days[next(iter(days))]
 
     def _settle(self, name: RowName, record: Settlement, wall_ms: int) -> None:
         unpaid = self.unpaid.pop(record.delivery, None)

@@ -5,6 +5,7 @@ be repeated: the second time gets the first answer. Knows no HTTP and no screen.
 """
 
 from enum import StrEnum
+from typing import Annotated
 
 import msgspec
 
@@ -108,17 +109,27 @@ class Snapshot(msgspec.Struct, frozen=True):
     sales: int
 
 
+COMMAND_ID_LETTERS = 64
+"""A command id is a name made up by a till, such as 32 hex digits."""
+QUANTITY_MAX = 10**12
+"""Above anything a station sells, below what a journal row can hold: a typing error must not reach the journal."""
+CommandId = Annotated[str, msgspec.Meta(min_length=1, max_length=COMMAND_ID_LETTERS)]
+Quantity = Annotated[int, msgspec.Meta(ge=-QUANTITY_MAX, le=QUANTITY_MAX)]
+Typed = Annotated[str, msgspec.Meta(max_length=200)]
+"""What a person typed."""
+
+
 class _Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind"):
-    command_id: str
+    command_id: CommandId
 
 
 class AuthorisePoint(_Command, frozen=True, tag="authorise"):
     """Let a calling pump deliver: for cash, or on the account of `plate`. At most one preset."""
 
     point: int
-    plate: str = ""
-    preset_volume_ml: int | None = None
-    preset_amount_minor: int | None = None
+    plate: Typed = ""
+    preset_volume_ml: Quantity | None = None
+    preset_amount_minor: Quantity | None = None
 
 
 class AnswerNeed(_Command, frozen=True, tag="answer"):
@@ -126,7 +137,7 @@ class AnswerNeed(_Command, frozen=True, tag="answer"):
 
     point: int
     need: Need
-    value: str
+    value: Typed
 
 
 class StopPoint(_Command, frozen=True, tag="stop"):
@@ -152,14 +163,14 @@ class PayDelivery(_Command, frozen=True, tag="pay"):
 
     delivery_id: str
     tender: TenderKind
-    given_minor: int
+    given_minor: Quantity
 
 
 class AskBalance(_Command, frozen=True, tag="balance"):
     """What headquarters knows of the account of a card number or a plate: one of the two."""
 
-    card: str = ""
-    plate: str = ""
+    card: Typed = ""
+    plate: Typed = ""
 
 
 Command = AuthorisePoint | AnswerNeed | StopPoint | StopAll | LeaseDelivery | ReleaseDelivery | PayDelivery | AskBalance

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import errno
 import os
+import stat
 import termios
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from controller.pumps.core import LinePort, Turn
 from controller.pumps.schedule import LineSchedule
 from controller.pumps.words import Order, PumpEvent
 
+PTY_MAJORS = range(136, 144)
+"""Device numbers of pseudo terminals (Linux, Documentation/admin-guide/devices.txt)."""
 READ_BYTES = 4_096
 USB_SLACK_US = 20_000
 """USB converters hold bytes back for up to 16 ms: added to every window and silence."""
@@ -74,6 +77,12 @@ def _port_error(path: str, error: Exception) -> PortError:
     return PortError(number or errno.EIO, f"serial port {path}: {what}")
 
 
+def is_pty(path: str) -> bool:
+    """Whether `path` is a Unix98 pseudo terminal. OSError if there is nothing."""
+    status = os.stat(path)
+    return stat.S_ISCHR(status.st_mode) and os.major(status.st_rdev) in PTY_MAJORS
+
+
 class SerialLinePort:
     """A real serial port; implements `LinePort`. Open and use it inside a running event loop."""
 
@@ -86,22 +95,33 @@ class SerialLinePort:
         self._error: PortError | None = None
         self._waiter: asyncio.Future[None] | None = None
         try:
-            self.serial = serial.Serial(
-                path,
-                settings.baud,
-                bytesize=settings.bits,
-                parity=settings.parity,
-                stopbits=settings.stop,
-                timeout=0,
-                write_timeout=0,
-                exclusive=True,
-            )
+            self.serial = self._open(settings.parity)
         except (OSError, termios.error) as error:
             raise _port_error(path, error) from error
         self._fd: int = self.serial.fileno()
         self._loop.add_reader(self._fd, self._readable)
         self._quiet_since_us = self._now()
         self._closed = False
+
+    def _open(self, parity: str) -> serial.Serial:
+        settings = self.settings
+        try:
+            return serial.Serial(
+                self.path,
+                settings.baud,
+                bytesize=settings.bits,
+                parity=parity,
+                stopbits=settings.stop,
+                timeout=0,
+                write_timeout=0,
+                exclusive=True,
+            )
+        except (OSError, termios.error) as error:
+            # A pseudo terminal has no parity. Linux ignores it among other changes, but refuses it when nothing else
+            # is left to change: when the terminal was opened before.
+            if parity == serial.PARITY_NONE or "Invalid argument" not in str(error) or not is_pty(self.path):
+                raise
+            return self._open(serial.PARITY_NONE)
 
     def _now(self) -> int:
         return self._clock.now().mono_us

@@ -4,6 +4,7 @@ The file is locked for as long as it is open, so that no second process can writ
 not what the records mean. Synchronous: `controller.store.writer` brings it to the event loop.
 """
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -84,22 +85,15 @@ class Journal:
             # Exclusive from the first read on: the lock keeps every other process out, and goes with this one,
             # however it ends. It must be set before WAL is entered.
             db.execute("PRAGMA locking_mode = EXCLUSIVE")
+            # Looked at before WAL is entered: that would already change a file that is none of ours.
+            fresh = self._is_fresh()
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
             db.execute("BEGIN IMMEDIATE")
-            version = db.execute("PRAGMA user_version").get
-            application = db.execute("PRAGMA application_id").get
-            tables = db.execute("SELECT count(*) FROM sqlite_schema").get
-            if tables == 0:
+            if fresh:
                 db.execute(_SCHEMA)
                 db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                 db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            elif application != APPLICATION_ID:
-                raise JournalDamaged(f"{self.path} is a database, but no journal of this product: name another file")
-            elif version != SCHEMA_VERSION:
-                raise JournalDamaged(
-                    f"{self.path} has schema {version}, this program knows {SCHEMA_VERSION}: use the newer program"
-                )
             db.execute("COMMIT")
         except apsw.BusyError as error:
             raise JournalBusy(
@@ -115,15 +109,40 @@ class Journal:
                 f"{self.path} cannot be written ({error}): free disk space or mend the disk"
             ) from error
 
+    def _is_fresh(self) -> bool:
+        """True for a file without content. JournalDamaged if it is something else than a journal that we know."""
+        if self._db.execute("SELECT count(*) FROM sqlite_schema").get == 0:
+            return True
+        if self._db.execute("PRAGMA application_id").get != APPLICATION_ID:
+            raise JournalDamaged(f"{self.path} is a database, but no journal of this product: name another file")
+        version = self._db.execute("PRAGMA user_version").get
+        if version != SCHEMA_VERSION:
+            raise JournalDamaged(
+                f"{self.path} has schema {version}, this program knows {SCHEMA_VERSION}: use the newer program"
+            )
+        return False
+
     def _read_head(self) -> None:
-        found = self._db.execute("SELECT seq, epoch, hash FROM rows ORDER BY seq DESC LIMIT 1").fetchone()
         self.head: RowName | None = None
         self.head_hash = GENESIS
+        with self._reading():
+            found = self._db.execute("SELECT seq, body, hash FROM rows ORDER BY seq DESC LIMIT 1").fetchone()
+            self.cursor = self._db.execute("SELECT max(seq) FROM marks WHERE name = 'sent'").get or 0
         if found is not None:
-            seq, epoch, head_hash = found
-            self.head = RowName(epoch, seq)
-            self.head_hash = head_hash
-        self.cursor = self._db.execute("SELECT max(seq) FROM marks WHERE name = 'sent'").get or 0
+            seq, body, self.head_hash = found
+            try:
+                self.head = decode_body(body).name
+            except DamagedRow as error:
+                raise JournalDamaged(f"{self.path}: row {seq}: {error}. Keep the file, see docs/recovery.md") from error
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except apsw.Error as error:
+            raise JournalDamaged(
+                f"{self.path} cannot be read ({error}): keep the file, and see docs/recovery.md"
+            ) from error
 
     @property
     def head_seq(self) -> int:
@@ -140,6 +159,8 @@ class Journal:
         """
         if not self._epoch:
             raise RuntimeError("begin_epoch() comes before the first append()")
+        if not records:
+            return ()
         bodies: list[Body] = []
         seq, previous_hash = self.head_seq, self.head_hash
         values: list[tuple[int, bytes, str, bytes, bytes]] = []
@@ -156,7 +177,8 @@ class Journal:
             self._db.execute("COMMIT")
         except apsw.Error as error:
             if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
+                with contextlib.suppress(apsw.Error):  # the disk may refuse that too: the next try ends it
+                    self._db.execute("ROLLBACK")
             raise JournalUnwritable(
                 f"{self.path} cannot be written ({error}): free disk space or mend the disk; nothing was lost"
             ) from error
@@ -165,21 +187,27 @@ class Journal:
 
     def rows_after(self, seq: int, limit: int) -> list[Row]:
         """At most `limit` rows after `seq`, in order."""
-        found = self._db.execute("SELECT body, hash FROM rows WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit))
-        return [Row(body, row_hash) for body, row_hash in found]
+        with self._reading():
+            found = self._db.execute("SELECT body, hash FROM rows WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit))
+            return [Row(body, row_hash) for body, row_hash in found]
 
     def row_at(self, seq: int) -> Row | None:
-        found = self._db.execute("SELECT body, hash FROM rows WHERE seq = ?", (seq,)).fetchone()
+        with self._reading():
+            found = self._db.execute("SELECT body, hash FROM rows WHERE seq = ?", (seq,)).fetchone()
         return Row(*found) if found else None
 
     def set_cursor(self, seq: int) -> None:
-        """Remember that headquarters has everything up to `seq`. Only saves work: headquarters states its position."""
+        """Remember that headquarters has everything up to `seq`.
+
+        Only saves work, since headquarters states its position: so a disk that refuses it is no error.
+        """
         if seq == self.cursor:
             return
-        self._db.execute(
-            "INSERT INTO marks VALUES ('sent', ?) ON CONFLICT (name) DO UPDATE SET seq = excluded.seq", (seq,)
-        )
         self.cursor = seq
+        with contextlib.suppress(apsw.Error):
+            self._db.execute(
+                "INSERT INTO marks VALUES ('sent', ?) ON CONFLICT (name) DO UPDATE SET seq = excluded.seq", (seq,)
+            )
 
     def replay(self) -> Iterator[Body]:
         """Every row from the first, each checked against the one before it. JournalDamaged at the first that fails."""

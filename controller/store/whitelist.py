@@ -7,7 +7,7 @@ so that a bad import leaves the old list standing. Numbers and plates are not in
 import csv
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -52,6 +52,10 @@ _TABLE = {
 }
 
 
+NUMBER_MAX = 10**15
+"""Above any limit that means something, below what a column can hold."""
+
+
 class WhitelistError(Exception):
     """The list could not be read or made; the text says what, where and what to do."""
 
@@ -83,14 +87,13 @@ class Whitelist:
                 self.trouble = f"There is no card list at {self._path}: import one (forecourt whitelist import)"
                 return LookUp(ListState.MISSING)
             found = database.execute(f"SELECT {', '.join(_TABLE)} FROM tokens WHERE key = ?", [key]).fetchone()
-        except (sqlite3.Error, OSError) as error:
+            row = None if found is None else msgspec.convert(found, ListRow, strict=False)
+        except (sqlite3.Error, OSError, msgspec.ValidationError) as error:
             self._forget()
             self.trouble = f"The card list {self._path} cannot be read ({error}): import it again"
             return LookUp(ListState.UNREADABLE)
         self.trouble = ""
-        if found is None:
-            return LookUp(ListState.READY, self._version)
-        return LookUp(ListState.READY, self._version, msgspec.convert(found, ListRow, strict=False))
+        return LookUp(ListState.READY, self._version, row)
 
     def close(self) -> None:
         self._forget()
@@ -104,7 +107,7 @@ class Whitelist:
         identity = (status.st_ino, status.st_mtime_ns)
         if self._db is None or identity != self._identity:
             self._forget()
-            connection = sqlite3.connect(f"file:{self._path}?mode=ro&immutable=1", uri=True)
+            connection = sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
             self._db = sqlite_utils.Database(connection)
             self._identity = identity
             self._version = int(self._db.execute("PRAGMA user_version").fetchone()[0])
@@ -131,6 +134,10 @@ def build(path: Path, rows: Iterable[ListRow], version: int) -> int:
         count = int(tokens.count)
         database.execute(f"PRAGMA user_version = {version:d}")
         database.conn.commit()
+    except WhitelistError:
+        database.close()
+        fresh.unlink(missing_ok=True)
+        raise
     except sqlite3.IntegrityError as error:
         raise WhitelistError(f"a card or plate stands in the list twice ({error}): nothing was changed") from error
     except sqlite3.Error as error:
@@ -150,16 +157,44 @@ def read_csv(source: Path, secret: bytes, currency: Currency, zone: ZoneInfo) ->
     """
     with open(source, newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)
-        unknown = set(reader.fieldnames or ()) - set(COLUMNS)
-        if unknown:
-            raise BadLine(
-                str(source), 1, f"unknown column {', '.join(sorted(unknown))}; known are {', '.join(COLUMNS)}"
-            )
-        for fields in reader:
+        try:
+            _check_heading(reader.fieldnames)
+            for fields in reader:
+                yield _row(_whole(fields), secret, currency, zone)
+        except (ValueError, csv.Error) as error:
+            if isinstance(error, UnicodeDecodeError):
+                raise BadLine(str(source), _undecodable(source), "not UTF-8 text: save the file as such") from error
+            raise BadLine(str(source), max(reader.reader.line_num, 1), str(error)) from error
+
+
+def _undecodable(source: Path) -> int:
+    with open(source, "rb") as file:
+        for line, raw in enumerate(file, 1):
             try:
-                yield _row({key: (value or "").strip() for key, value in fields.items() if key}, secret, currency, zone)
-            except ValueError as error:
-                raise BadLine(str(source), reader.line_num, str(error)) from error
+                raw.decode()
+            except UnicodeDecodeError:
+                return line
+    return 1
+
+
+def _check_heading(names: Sequence[str] | None) -> None:
+    if not names:
+        raise ValueError(f"the file is empty: expected a heading of {', '.join(COLUMNS)}")
+    unknown = set(names) - set(COLUMNS)
+    if unknown:
+        raise ValueError(f"unknown column {', '.join(sorted(unknown))}; known are {', '.join(COLUMNS)}")
+    if len(set(names)) != len(names):
+        raise ValueError("a column stands twice in the heading")
+
+
+def _whole(fields: Mapping[str | None, str | None]) -> dict[str, str]:
+    """The fields of a row that has as many as the heading: a row cut off must not become a card without limits."""
+    if None in fields:
+        raise ValueError('there are more fields than in the heading: put "a,b" in quotes where a comma belongs to it')
+    whole = {key: value.strip() for key, value in fields.items() if key is not None and value is not None}
+    if len(whole) != len(fields):
+        raise ValueError("there are fewer fields than in the heading: was the file cut off?")
+    return whole
 
 
 def _row(fields: dict[str, str], secret: bytes, currency: Currency, zone: ZoneInfo) -> ListRow:
@@ -174,7 +209,7 @@ def _row(fields: dict[str, str], secret: bytes, currency: Currency, zone: ZoneIn
     return ListRow(
         key=token_key(secret, kind, value),
         kind=kind,
-        status=Status(fields.get("status") or "active"),
+        status=_status(fields.get("status", "")),
         account=fields["account"],
         products=",".join(fields.get("products", "").replace(";", ",").replace(" ", "").split(",")),
         valid_from_ms=_day_ms(fields.get("valid_from", ""), zone),
@@ -196,8 +231,19 @@ def _day_ms(text: str, zone: ZoneInfo, *, days_later: int = 0) -> int:
     """A date as the UTC moment of its local midnight; 0 for nothing. The last valid day is valid to its end."""
     if not text:
         return 0
-    day = date.fromisoformat(text) + timedelta(days=days_later)
+    try:
+        day = date.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"{text!r}: expected a day such as 2026-12-31") from error
+    if day < date.max:  # 9999-12-31 is what people write for ever
+        day += timedelta(days=days_later)
     return int(datetime.combine(day, time(), zone).timestamp()) * MS_PER_S
+
+
+def _status(text: str) -> Status:
+    if text not in {"", *Status}:
+        raise ValueError(f"{text!r}: expected {' or '.join(Status)}")
+    return Status(text or "active")
 
 
 def _yes(text: str) -> bool:
@@ -210,6 +256,8 @@ def _scaled(text: str, decimals: int) -> int:
     if not text:
         return 0
     value, given = parse_decimal(text)
-    if given > decimals or value < 0:
-        raise ValueError(f"{text!r}: expected a number above zero with at most {decimals} decimals")
+    if given > decimals or not 0 < value <= NUMBER_MAX:
+        raise ValueError(
+            f"{text!r}: expected a number above zero with at most {decimals} decimals, or nothing for no limit"
+        )
     return value * power_of_ten(decimals - given)

@@ -96,11 +96,14 @@ class InlineWriter(_Base):
     def __init__(self, journal: Journal, clock: Clock, boot: bytes, delay_us: Callable[[], int]) -> None:
         super().__init__(journal, clock, boot)
         self._delay_us = delay_us
+        self._busy_until_us = 0
 
     async def append(self, *records: Record) -> tuple[Body, ...]:
         stamp = self._stamp()
         bodies = self._journal.append(records, stamp)
-        await self._clock.sleep_until(self._clock.now().mono_us + self._delay_us())
+        # One disk: a later commit never returns before an earlier one, so that the books take rows in their order.
+        self._busy_until_us = max(self._clock.now().mono_us, self._busy_until_us) + self._delay_us()
+        await self._clock.sleep_until(self._busy_until_us)
         self._appended(self._journal.head, self._journal.head_hash)
         return bodies
 
@@ -140,11 +143,13 @@ class ThreadWriter(_Base):
     def __init__(self, journal: Journal, clock: Clock, boot: bytes) -> None:
         super().__init__(journal, clock, boot)
         self._loop = asyncio.get_running_loop()
+        self._closed = False
         self._jobs: queue.SimpleQueue[_Append | _Call | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="journal", daemon=True)
         self._thread.start()
 
     async def append(self, *records: Record) -> tuple[Body, ...]:
+        self._check_open()
         future: asyncio.Future[tuple[Body, ...]] = self._loop.create_future()
         self._jobs.put(_Append(records, self._stamp(), future))
         # A caller that goes away does not take the commit back: it is journalled, and its effect is not done.
@@ -162,6 +167,7 @@ class ThreadWriter(_Base):
 
     async def close(self) -> None:
         """Finish what is queued, then close the file."""
+        self._closed = True
         self._jobs.put(None)
         finished = self._loop.create_future()
 
@@ -172,7 +178,12 @@ class ThreadWriter(_Base):
         threading.Thread(target=wait, name="journal-close", daemon=True).start()
         await finished
 
+    def _check_open(self) -> None:
+        if self._closed:
+            raise JournalUnwritable("the journal is closed: the station is being stopped")
+
     async def _call(self, work: Callable[[Journal], T]) -> T:
+        self._check_open()
         future: asyncio.Future[T] = self._loop.create_future()
         self._jobs.put(_Call(work, future))  # type: ignore[arg-type]  # T is the future's own type
         return await future
@@ -205,17 +216,23 @@ class ThreadWriter(_Base):
         try:
             bodies = self._journal.append(records, group[-1].stamp)
         except Exception as error:  # noqa: BLE001  # whatever it is belongs to those who wait for the commit
+            if len(group) > 1 and not isinstance(error, JournalUnwritable):
+                # One of them brought something that is no record: the others must not pay for it.
+                for job in group:
+                    self._commit([job])
+                return
             for job in group:
                 self._post(job.future, error)
             return
         head, head_hash = self._journal.head, self._journal.head_hash
+        # Before the callers wake: when append() returns, the head is at their rows or beyond.
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody listens any more
+            self._loop.call_soon_threadsafe(self._appended, head, head_hash)
         taken = 0
         for job in group:
             share = bodies[taken : taken + len(job.records)]
             taken += len(job.records)
             self._post(job.future, share)
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody listens any more
-            self._loop.call_soon_threadsafe(self._appended, head, head_hash)
 
     def _answer(self, job: _Call) -> None:
         try:

@@ -11,6 +11,7 @@ import serial
 
 from controller.domain.quantities import CURRENCIES, UnitPrice
 from controller.domain.seams import ClockQuality, Now, Timer
+from controller.machine import MachineClock
 from controller.pumps.core import LinePort, PumpCore, Turn
 from controller.pumps.dart.frame import is_whole
 from controller.pumps.dart.pump import DartPump, DartSettings
@@ -259,3 +260,20 @@ def transact_with(answer_parts: list[bytes]) -> bytes:
 )
 def test_an_answer_is_given_whole_or_as_far_as_it_came(parts: list[bytes], answer: bytes) -> None:
     assert transact_with(parts) == answer
+
+
+def test_a_pseudo_terminal_can_be_opened_again_with_parity() -> None:
+    """A pty keeps its settings and refuses parity as the only change: a restart must get in all the same."""
+
+    async def open_twice() -> None:
+        master, other = os.openpty()
+        try:
+            path = os.ttyname(other)
+            for _ in range(3):
+                port = SerialLinePort(path, LineSettings(), MachineClock())
+                port.close()
+        finally:
+            os.close(master)
+            os.close(other)
+
+    asyncio.run(open_twice())

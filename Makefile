@@ -1,0 +1,52 @@
+# Every target does its own set-up. Needs python3 (3.11 or newer) and make.
+PYTHON ?= python3
+BIN := .venv/bin
+RUN_STAMP := .venv/run.stamp
+TEST_STAMP := .venv/test.stamp
+CHECKED := forecourt.py controller card_io sync sim terminal tests
+
+.PHONY: demo test check format lock clean
+
+demo: $(RUN_STAMP)
+	$(BIN)/forecourt demo
+
+test: check
+	$(BIN)/python -m pytest -q
+
+check: $(TEST_STAMP)
+	$(BIN)/ruff format --check -q .
+	$(BIN)/ruff check -q .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m pytest -q tests/test_tidy.py
+
+format: $(TEST_STAMP)
+	$(BIN)/ruff format -q .
+	$(BIN)/ruff check -q --fix .
+
+$(BIN)/python:
+	$(PYTHON) -m venv .venv
+
+# --no-deps: the locked file is complete; nothing else may come in. No compiler and no root is needed for it.
+$(RUN_STAMP): requirements/run.txt pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/run.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	touch $@
+
+# pyscard has no wheel for Linux: it is compiled, with what tools/system-packages.sh installs.
+$(TEST_STAMP): requirements/test.txt pyproject.toml tools/system-packages.sh | $(BIN)/python
+	sh tools/system-packages.sh
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/test.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	touch $@ $(RUN_STAMP)
+
+# Resolves requirements/*.in anew; commit what comes out.
+lock: | $(BIN)/python
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --quiet pip-tools
+	for set in run test; do .venv-lock/bin/pip-compile --quiet --upgrade --generate-hashes --allow-unsafe --strip-extras \
+		--no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+		requirements/$$set.in --output-file requirements/$$set.txt; done
+
+clean:
+	rm -rf .venv .venv-lock .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
