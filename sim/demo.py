@@ -106,7 +106,13 @@ def _with_terminal(backstage: Backstage) -> None:
         return StationClient(backstage.station_url, backstage.till_token())
 
     starter = threading.Thread(target=start, name="backstage", daemon=True)
-    TerminalApp(open_station, monotonic_ms=monotonic_ms, new_id=new_command_id, on_first_frame=starter.start).run()
+    TerminalApp(
+        open_station,
+        monotonic_ms=monotonic_ms,
+        new_id=new_command_id,
+        on_first_frame=starter.start,
+        demonstration=True,
+    ).run()
     starter.join()
     for error in failed:
         raise error

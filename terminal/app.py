@@ -35,6 +35,7 @@ class TerminalApp(App[None]):
 
     `open_station` is called once the first frame is on the screen, and again while it raises a ClientError.
     `monotonic_ms` and `new_id` are the clock and the chance of this machine. `on_first_frame` is told that frame.
+    `demonstration`: say SIMULATION from the first frame on, before the station does.
     """
 
     CSS = LOOKS
@@ -47,12 +48,13 @@ class TerminalApp(App[None]):
         monotonic_ms: Callable[[], int],
         new_id: Callable[[], str],
         on_first_frame: Callable[[], None] | None = None,
+        demonstration: bool = False,
     ) -> None:
         super().__init__()
         self.title = "Forecourt"
         self._monotonic_ms = monotonic_ms
         self._on_first_frame = on_first_frame
-        self._till = Till(monotonic_ms, new_id)
+        self._till = Till(monotonic_ms, new_id, demonstration=demonstration)
         self._alarms = Alarms()
         self._link = StationLink(open_station, self.post_message, monotonic_ms)
         self._then: Callable[[str], Effects] = lambda _typed: []

@@ -66,8 +66,11 @@ CARD_DIGITS_MIN = 10
 class Till:
     """One till's state. Every method takes what happened and returns what is to be done."""
 
-    def __init__(self, monotonic_ms: Callable[[], int], new_id: Callable[[], str]) -> None:
+    def __init__(
+        self, monotonic_ms: Callable[[], int], new_id: Callable[[], str], *, demonstration: bool = False
+    ) -> None:
         self._monotonic_ms = monotonic_ms
+        self._demonstration = demonstration
         self._new_id = new_id
         self._name = ""
         self._snapshot: Snapshot | None = None
@@ -175,6 +178,7 @@ class Till:
             offer=self._offer_text(stale),
             outcome=self._outcome,
             payment=self._payment,
+            demonstration=self._demonstration,
         )
 
     # What the attendant wants

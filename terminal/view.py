@@ -32,11 +32,13 @@ class View:
     offer: str = ""
     outcome: Outcome = Outcome()
     payment: Payment | None = None
+    demonstration: bool = False
+    """It is known to be simulated before the station says so."""
 
     @property
     def simulated(self) -> bool:
         """Whether the banner must be seen."""
-        return self.snapshot is not None and self.snapshot.simulated
+        return self.demonstration or (self.snapshot is not None and self.snapshot.simulated)
 
 
 def clock_text(at_ms: int) -> str:

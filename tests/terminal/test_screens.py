@@ -1,11 +1,15 @@
 """The screens at several sizes, offline, and with a picture that grows old."""
 
+import asyncio
+
 import pytest
 from msgspec.structs import replace
 
+from controller.api.client import StationUnreachable
 from controller.domain.desk import AuthorisePoint, LinkView, PointState, StopAll
 from terminal.app import TerminalApp
 from terminal.glance import Mood
+from terminal.station import Station
 from terminal.view import clock_text
 from terminal.widgets.tile import Tile
 from tests.terminal.fake import AT_MS, FakeClock, FakeStation, FakeTill, forecourt, ids
@@ -158,3 +162,18 @@ def test_a_calling_tile_blinks_at_one_hertz_and_a_quiet_one_does_not() -> None:
             assert all(row[0] for row in lit)
 
     play(scene)
+
+
+def test_a_demonstration_says_simulation_before_the_station_answers() -> None:
+    async def look() -> None:
+        app = TerminalApp(_nowhere, monotonic_ms=lambda: 0, new_id=lambda: "1", demonstration=True)
+        async with app.run_test(size=(80, 24)) as pilot:
+            await pilot.pause()
+            assert app.view.snapshot is None
+            assert app.view.simulated
+
+    asyncio.run(look())
+
+
+def _nowhere() -> Station:
+    raise StationUnreachable("not yet")
