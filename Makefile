@@ -3,7 +3,6 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN_STAMP := .venv/run.stamp
 TEST_STAMP := .venv/test.stamp
-CHECKED := forecourt.py controller card_io sync sim terminal tests
 
 .PHONY: demo test check format lock clean
 
@@ -25,7 +24,7 @@ format: $(TEST_STAMP)
 	$(BIN)/ruff check -q --fix .
 
 $(BIN)/python:
-	$(PYTHON) -m venv .venv
+	sh tools/make-venv.sh $(PYTHON)
 
 # --no-deps: the locked file is complete; nothing else may come in. No compiler and no root is needed for it.
 $(RUN_STAMP): requirements/run.txt pyproject.toml | $(BIN)/python
@@ -35,7 +34,7 @@ $(RUN_STAMP): requirements/run.txt pyproject.toml | $(BIN)/python
 
 # pyscard has no wheel for Linux: it is compiled, with what tools/system-packages.sh installs.
 $(TEST_STAMP): requirements/test.txt pyproject.toml tools/system-packages.sh | $(BIN)/python
-	sh tools/system-packages.sh
+	sh tools/system-packages.sh $(PYTHON)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/test.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	touch $@ $(RUN_STAMP)

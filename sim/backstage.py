@@ -104,7 +104,14 @@ class Backstage:
 
     def end_station(self) -> int:
         """SIGTERM; returns the exit code."""
-        process = self._processes.pop("station")
+        return self._end_one("station")
+
+    def end_all(self) -> dict[str, int]:
+        """SIGTERM to each, the station first; returns the exit codes by name."""
+        return {name: self._end_one(name) for name in ("station", "headquarters", "bench")}
+
+    def _end_one(self, name: str) -> int:
+        process = self._processes.pop(name)
         process.send_signal(signal.SIGTERM)
         code = process.wait(END_WAIT_S)
         _close(process)

@@ -8,11 +8,8 @@ for package in $packages; do
     dpkg-query --show --showformat='${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || missing="$missing $package"
 done
 # A Python from elsewhere brings its own headers; Debian's has them in a package.
-if ! python3 -c 'import os, sys, sysconfig; sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")))'; then
+if ! "${1:-python3}" -c 'import os, sys, sysconfig; sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")))'; then
     missing="$missing python3-dev"
-fi
-if ! python3 -c 'import ensurepip' 2>/dev/null; then
-    missing="$missing python3-venv"
 fi
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" != 0 ]; then

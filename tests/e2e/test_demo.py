@@ -186,3 +186,11 @@ def _forecourt(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
         check=False,
     )
+
+
+def test_sigterm_ends_every_process_in_order(tmp_path: Path) -> None:
+    cast = Cast(seed=1, tempo="easy", served=0, questions=False, flow_ml_per_s=600)
+    with Backstage(tmp_path / "demo", cast) as backstage:
+        backstage.start()
+
+        assert backstage.end_all() == {"station": 0, "headquarters": 0, "bench": 0}
