@@ -15,11 +15,13 @@ import msgspec
 from controller import keys
 from controller.config import ConfigError, StationConfig, load
 from controller.daemon import JOURNAL_FILE, WHITELIST_FILE, CannotRun, LinkFactory, run_station
-from controller.domain.records import Body, RowName, kind_of
+from controller.domain.records import Body, DamagedRow, RowName, decode_body, kind_of
 from controller.install import CONFIG_FILE, PUBLIC_KEY, FolderInUse, install, template
 from controller.machine import MachineRandomness
 from controller.store.journal import Journal, JournalError
 from controller.store.whitelist import WhitelistError, build, read_csv
+
+READ_CHUNK = 1_000
 
 _config_option = click.option(
     "--config", "path", type=click.Path(path_type=Path), default=Path(CONFIG_FILE), show_default=True
@@ -120,11 +122,15 @@ def show(path: Path, kind: str | None, last: int | None) -> None:
     """Print rows as JSON, one a line. The station must not be running on it."""
     with _OpenJournal(path) as store:
         after = 0 if last is None else max(store.head_seq - last, 0)
-        while bodies := store.bodies_after(after, 1_000):
-            for body in bodies:
+        while rows := store.rows_after(after, READ_CHUNK):
+            for row in rows:
+                after += 1
+                try:
+                    body = decode_body(row.body)
+                except DamagedRow as error:
+                    _fail(f"row {after}: {error}. Keep the file, and see docs/recovery.md")
                 if kind is None or kind_of(body.record) == kind:
                     click.echo(_json(body))
-            after = bodies[-1].name.seq
 
 
 @journal.command()

@@ -82,12 +82,13 @@ async def run_station(
             await station.start(randomness, journal.begin_epoch)
         except (keys.KeyFileError, CardError, ApiError, JournalError, OSError) as error:
             raise CannotRun(str(error)) from error
+        ended = _signals()
         app = make_app(station, tokens, changes, clock, title=f"Forecourt station {table.id}")
         jobs = [asyncio.ensure_future(station.run()), asyncio.ensure_future(serve(app, bound, changes))]
         host, port = bound.getsockname()[:2]
         ready(f"http://{host}:{port}")
         try:
-            await _ended(jobs)
+            await _first_of(jobs, ended)
         finally:
             for job in jobs:
                 job.cancel()
@@ -98,12 +99,17 @@ async def run_station(
             raise fault
 
 
-async def _ended(jobs: Sequence["asyncio.Task[None]"]) -> None:
-    """Until a signal tells the process to end, or one of the jobs does."""
+def _signals() -> asyncio.Event:
+    """Set once the process is told to end."""
     signalled = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, signalled.set)
-    waiting = asyncio.ensure_future(signalled.wait())
+    return signalled
+
+
+async def _first_of(jobs: Sequence["asyncio.Task[None]"], ended: asyncio.Event) -> None:
+    """Until the process is told to end, or a job ends by itself."""
+    waiting = asyncio.ensure_future(ended.wait())
     everything: set[asyncio.Future[Any]] = {*jobs, waiting}
     try:
         await asyncio.wait(everything, return_when=asyncio.FIRST_COMPLETED)

@@ -48,7 +48,8 @@ def read_secret(path: Path) -> str:
         ) from error
     except OSError as error:
         raise KeyFileError(
-            f"{path} cannot be read ({error.strerror}): make the station's keys with: forecourt station init DIR"
+            f"{path} cannot be read ({error.strerror}): put back its copy, or make a new station with: "
+            "forecourt station init DIR"
         ) from error
     if not text:
         # An empty till token would let in everybody who sends none.

@@ -3,11 +3,13 @@
 Knows no device and no till.
 """
 
+from collections.abc import Callable
+
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from controller.domain.headquarters import Balance, Heard, LinkState
 from controller.domain.seams import Clock, Randomness
-from sync.runner import LinkRunner, Outbox, Transport
+from sync.runner import LinkRunner, LinkStatus, Outbox, Transport
 from sync.station import Ending
 from sync.wire import BalanceAnswer, BalanceAsk, RefusedAnswer
 
@@ -26,13 +28,23 @@ class StationLink:
         randomness: Randomness,
     ) -> None:
         self._runner = LinkRunner(
-            station=station, key=key, outbox=outbox, transport=transport, clock=clock, randomness=randomness
+            station=station,
+            key=key,
+            outbox=outbox,
+            transport=transport,
+            clock=clock,
+            randomness=randomness,
+            on_status=self._changed,
         )
+        self._callbacks: list[Callable[[LinkState], None]] = []
 
     @property
     def state(self) -> LinkState:
         status = self._runner.status
         return LinkState(status.connected, status.waiting_rows, status.down_since_ms, status.trouble)
+
+    def on_state(self, callback: Callable[[LinkState], None]) -> None:
+        self._callbacks.append(callback)
 
     def rows_written(self) -> None:
         self._runner.notify()
@@ -52,3 +64,8 @@ class StationLink:
 
     async def run(self) -> None:
         await self._runner.run()
+
+    def _changed(self, status: LinkStatus) -> None:
+        state = LinkState(status.connected, status.waiting_rows, status.down_since_ms, status.trouble)
+        for callback in self._callbacks:
+            callback(state)

@@ -1,7 +1,9 @@
 """All that the screens show, at one moment: made by the application, given to every screen. Frozen."""
 
+import functools
 from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from controller.domain.desk import LinkView, Snapshot
 from terminal.glance import MS_PER_S
@@ -41,18 +43,26 @@ class View:
         return self.demonstration or (self.snapshot is not None and self.snapshot.simulated)
 
 
-def clock_text(at_ms: int) -> str:
-    """The station's moment as this machine's wall clock would show it: 21:40:07."""
-    return datetime.fromtimestamp(at_ms / MS_PER_S).strftime("%H:%M:%S")
+def clock_text(at_ms: int, time_zone: str = "") -> str:
+    """A moment as the station's clock on the wall shows it, or this machine's where none is named: 21:40:07."""
+    return datetime.fromtimestamp(at_ms // MS_PER_S, _zone(time_zone)).strftime("%H:%M:%S")
 
 
-def headquarters_text(link: LinkView) -> str:
+@functools.cache
+def _zone(name: str) -> ZoneInfo | None:
+    try:
+        return ZoneInfo(name) if name else None
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None  # this machine does not know the zone: its own clock is nearer than none
+
+
+def headquarters_text(link: LinkView, time_zone: str = "") -> str:
     """The link to headquarters: "HQ ● 0", or "HQ ■ 14 waiting since 21:40"."""
     if not link.configured:
         return "HQ ─"
     if link.connected:
         return f"HQ ● {link.waiting_rows}"
-    since = f" since {clock_text(link.down_since_ms)[:5]}" if link.down_since_ms else ""
+    since = f" since {clock_text(link.down_since_ms, time_zone)[:5]}" if link.down_since_ms else ""
     return f"HQ ■ {link.waiting_rows} waiting{since}"
 
 

@@ -18,6 +18,7 @@ from litestar.connection import ASGIConnection
 from litestar.exceptions import NotAuthorizedException, ValidationException
 from litestar.handlers import BaseRouteHandler
 from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.params import JSONBody
 from litestar.response import Stream
@@ -140,6 +141,8 @@ def make_app(desk: Desk, tokens: TillTokens, changes: Changes, clock: Clock, *, 
             version="1",
             components=Components(security_schemes={"till": SecurityScheme(type="http", scheme="bearer")}),
             security=[{"till": []}],
+            # The description alone: pages that show it are loaded from elsewhere, and a station may be offline.
+            render_plugins=[JsonRenderPlugin()],
         ),
         exception_handlers={500: failed, ValidationException: refused},
         logging_config=None,

@@ -107,6 +107,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     troubles: tuple[Trouble, ...]
     journal_head: str
     sales: int
+    time_zone: str = ""
+    """The station's, for the clocks of its tills: "Europe/Istanbul"; empty for the till's own."""
 
 
 COMMAND_ID_LETTERS = 64

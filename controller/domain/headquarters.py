@@ -1,5 +1,6 @@
 """What a station asks of headquarters, and what it may hear: late, twice, or never. Knows no wire."""
 
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Protocol
 
@@ -38,6 +39,10 @@ class Headquarters(Protocol):
 
     @property
     def state(self) -> LinkState: ...
+
+    def on_state(self, callback: Callable[[LinkState], None]) -> None:
+        """Call `callback` on the event loop whenever the state has changed."""
+        ...
 
     def rows_written(self) -> None:
         """The journal has grown: send when it suits."""

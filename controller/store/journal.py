@@ -227,7 +227,7 @@ class Journal:
                 yield body
 
     def bodies_after(self, seq: int, limit: int) -> list[Body]:
-        """Rows for reading by people; the chain is not checked here."""
+        """Rows for reading; the chain is not checked here. DamagedRow at the first that cannot be read."""
         return [decode_body(row.body) for row in self.rows_after(seq, limit)]
 
     def close(self) -> None:

@@ -70,8 +70,7 @@ def template(*, simulated: bool, read_token: str, admin_token: str) -> str:
 # true: takes simulated stations, and no real one; false: the other way round.
 simulated = {"true" if simulated else "false"}
 
-# A SQLite file beside this one, or the URL of a PostgreSQL database:
-# database = "postgresql+psycopg://user:password@host/forecourt"
+# A SQLite file, relative to this one.
 database = "hq.db"
 
 [listen]

@@ -53,10 +53,12 @@ class Head(Horizontal):
         link.display = view.stale
         link.say(f" {link_text(view)} ")
         headquarters = self.query_one("#headquarters", Line)
-        headquarters.say(headquarters_text(snapshot.link) if snapshot else "")
+        headquarters.say(headquarters_text(snapshot.link, snapshot.time_zone) if snapshot else "")
         down = snapshot is not None and snapshot.link.configured and not snapshot.link.connected
         headquarters.set_class(down, "-down")
-        self.query_one("#clock", Line).say(f"{clock_text(snapshot.at_ms)} " if snapshot else "--:--:-- ")
+        self.query_one("#clock", Line).say(
+            f"{clock_text(snapshot.at_ms, snapshot.time_zone)} " if snapshot else "--:--:-- "
+        )
 
 
 class Troubles(Line):

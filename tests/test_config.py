@@ -1,0 +1,182 @@
+"""station.toml: the template is a station, and whatever is wrong is named by file, key and line."""
+
+from pathlib import Path
+
+import pytest
+
+from controller.config import ApiTable, ConfigError, StationConfig, load, parse
+from controller.domain.quantities import CURRENCIES, Unit, UnitPrice
+from controller.install import template
+
+PATH = Path("/srv/station/station.toml")
+GOOD = template(simulated=False)
+
+
+def uncommented() -> str:
+    """The template with every option that it explains switched on."""
+    lines = []
+    for line in GOOD.splitlines():
+        option = line.startswith("# ") and ("[" in line[:4] or "=" in line)
+        lines.append(line[2:] if option else line)
+    return "\n".join(lines).replace('model = "epson"                   # epson', 'model = "epson" # epson')
+
+
+def with_(*changes: tuple[str, str], text: str = GOOD) -> str:
+    for old, new in changes:
+        assert old in text, old
+        text = text.replace(old, new, 1)
+    return text
+
+
+def test_the_template_is_a_station_with_defaults() -> None:
+    config = parse(GOOD, PATH)
+    assert isinstance(config, StationConfig)
+    assert config.file.station.id == "TR-0001"
+    assert config.currency == CURRENCIES["TRY"]
+    assert config.zone.key == "Europe/Istanbul"
+    assert config.file.api == ApiTable("127.0.0.1", 7733)
+    assert config.file.headquarters is None
+    assert config.file.printer is None
+    assert config.file.readers == ()
+    assert config.file.station.simulated is False
+    assert config.grades["gasoline"].price == UnitPrice(4379, 2)
+    assert config.grades["diesel"].unit is Unit.LITRE
+    first, second = config.file.points
+    assert (first.address, second.address) == (0x50, 0x51)
+    assert (second.volume_decimals, second.totaliser_decimals) == (2, 2), "what is left out is two"
+    assert config.data == PATH.parent / "data"
+    assert config.keys == PATH.parent / "keys"
+
+
+def test_the_template_with_all_its_options_switched_on_is_a_station_too() -> None:
+    config = parse(uncommented(), PATH)
+    assert config.file.headquarters is not None
+    assert config.file.cards is not None
+    assert config.file.printer is not None
+    assert config.file.printer.model == "epson"
+    assert [reader.point for reader in config.file.readers] == [1]
+
+
+def test_a_simulated_station_says_so() -> None:
+    assert parse(template(simulated=True), PATH).file.station.simulated is True
+
+
+def test_a_short_file_is_enough_for_the_api(tmp_path: Path) -> None:
+    start, rest = GOOD.split("[api]", 1)
+    text = start + rest[rest.index("[[tills]]") :]
+    path = tmp_path / "station.toml"
+    path.write_text(text)
+    assert load(path).file.api == ApiTable()
+
+
+WRONG: dict[str, tuple[tuple[tuple[str, str], ...], str]] = {
+    "no TOML": ((("[station]", "[station"),), "not TOML: .*line 4"),
+    "an unknown key": ((("baud = 9600", "bauds = 9600"),), r"lines\[0\]\.bauds \(line \d+\): this key is not known"),
+    "an unknown table": ((("[station]", "[pumps]\n[station]"),), r"pumps \(line 4\): this key is not known here"),
+    "a number as text": ((("port = 7733", 'port = "7733"'),), "api.port: expected int, got str"),
+    "text as a number": ((('id = "TR-0001"', "id = 1"),), "station.id: expected str, got int"),
+    "a wrong word": (
+        (('protocol = "dart"', 'protocol = "darts"'),),
+        r"lines\[0\]\.protocol \(line \d+\): invalid enum",
+    ),
+    "a price as a number": ((('price = "44.12"', "price = 44.12"),), r"grades\[1\]\.price: expected str, got float"),
+    "a missing key": ((('name = "My station"', ""),), r"station \(line 4\): missing key: name"),
+    "an unknown unit": ((('unit = "l"', 'unit = "gallon"'),), r"grades\[0\]\.unit \(line \d+\): invalid enum value"),
+    "a bad id": ((('id = "TR-0001"', 'id = "TR 1/2"'),), "station.id: 'TR 1/2': expected 1 to 32 letters"),
+    "an unknown currency": (
+        (('currency = "TRY"', 'currency = "USD"'),),
+        "station.currency: 'USD': expected one of EUR, TRY, UAH, VND",
+    ),
+    "an unknown zone": ((("Europe/Istanbul", "Turkey/Ankara"),), "station.time_zone: .*such as Europe/Istanbul"),
+    "a zone that is a folder": ((("Europe/Istanbul", "Europe"),), "station.time_zone: .*such as Europe/Istanbul"),
+    "a zone outside": ((("Europe/Istanbul", "../../etc/passwd"),), "station.time_zone: "),
+    "no zone": ((("Europe/Istanbul", ""),), "station.time_zone: "),
+    "an hour that is none": (
+        (("business_day_starts = 0", "business_day_starts = 24"),),
+        "business_day_starts: 24: expected an hour, 0 to 23",
+    ),
+    "a port that is none": ((("port = 7733", "port = 77330"),), "api.port: 77330: expected a port"),
+    "a grade twice": ((('code = "diesel"', 'code = "gasoline"'),), r"grades\[1\]\.code: 'gasoline' stands twice"),
+    "a comma in a price": ((('"43.79"', '"43,79"'),), r"grades\[0\]\.price: .*write it in quotes"),
+    "a price of nothing": ((('"43.79"', '"0.00"'),), r"grades\[0\]\.price: '0.00': expected a price above zero"),
+    "a line twice": (
+        (("[[points]]", '[[lines]]\nname = "east"\nprotocol = "dart"\nport = "x"\n[[points]]'),),
+        "lines: two lines have the same name",
+    ),
+    "no speed": ((("baud = 9600", "baud = 0"),), r"lines\[0\]\.baud: 0: expected a speed such as 9600"),
+    "a point twice": (
+        (("number = 2", "number = 1"),),
+        r"points\[1\]\.number: 1: expected a number of its own, 1 to 64",
+    ),
+    "a point too many": ((("number = 2", "number = 65"),), r"points\[1\]\.number: 65: "),
+    "an unknown line": ((('line = "east"', 'line = "west"'),), r"points\[0\]\.line: 'west' is no line: .*east"),
+    "an address outside": ((("0x51", "0x70"),), r"points\[1\]\.address: 0x70: expected 0x50 to 0x6F"),
+    "an address twice": ((("0x51", "0x50"),), r"points\[1\]\.address: 0x50 is taken by another point of line 'east'"),
+    "no nozzle": ((('nozzles = ["gasoline", "diesel"]', "nozzles = []"),), r"points\[0\]\.nozzles: expected 1 to 6"),
+    "an unknown grade": (
+        (('["gasoline", "diesel"]', '["kerosene"]'),),
+        r"points\[0\]\.nozzles: 'kerosene' is no grade",
+    ),
+    "too fine money": ((("amount_decimals = 2", "amount_decimals = 3"),), r"amount_decimals: 3: more than TRY has"),
+    "too fine volume": ((("volume_decimals = 2", "volume_decimals = 4"),), "volume_decimals: 4: expected at most 3"),
+    "a reader of no point": ((("point = 1\n", "point = 9\n"),), r"readers\[0\]\.point: 9 is no point"),
+    "two readers at a point": (
+        (("[[readers]]", '[[readers]]\npoint = 1\nkind = "pcsc"\nname = "A"\n[[readers]]'),),
+        r"readers\[1\]\.point: point 1 has a reader already",
+    ),
+    "readers without cards": (
+        (("[cards]", ""), ('aid = "F50401"', ""), ('system = "forecourt"', "")),
+        "cards: expected this table, with aid and system",
+    ),
+    "a bad aid": ((('"F50401"', '"F504"'),), "cards.aid: 'F504': expected 6 hex digits"),
+    "paper too narrow": ((("width = 42", "width = 10"),), "printer.width: 10: expected at least 24 letters a line"),
+    "no printer speed": ((("baud = 19200", "baud = -1"),), "printer.baud: -1: expected a speed such as 19200"),
+    "a till twice": ((('id = "till-2"', 'id = "till-1"'),), "tills: two tills have the same id"),
+    "a till without a name": ((('id = "till-2"', 'id = ""'),), "tills: a till's id is empty"),
+    "a token twice": ((("keys/till-2.token", "keys/till-1.token"),), "tills: two tills have the same token_file"),
+}
+
+
+@pytest.mark.parametrize(("changes", "said"), WRONG.values(), ids=WRONG)
+def test_what_is_wrong_is_named(changes: tuple[tuple[str, str], ...], said: str) -> None:
+    text = GOOD if all(old in GOOD for old, _ in changes) and "#" not in changes[0][0] else uncommented()
+    if changes[0][0] in ("point = 1\n", "[[readers]]", "[cards]", '"F50401"', "width = 42", "baud = 19200"):
+        text = uncommented()
+    with pytest.raises(ConfigError, match=said) as caught:
+        parse(with_(*changes, text=text), PATH)
+    assert str(caught.value).startswith(f"{PATH}: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_no_till_means_nobody_can_give_a_command() -> None:
+    start, rest = GOOD.split("[[tills]]", 1)
+    text = "tills = []\n" + start + rest[rest.index("# [headquarters]") :]
+    with pytest.raises(ConfigError, match="tills: expected at least one till"):
+        parse(text, PATH)
+
+
+def test_a_file_that_is_not_there_is_named_with_the_way_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"station\.toml cannot be read \(No such file.*forecourt station init DIR"):
+        load(tmp_path / "station.toml")
+
+
+def test_a_file_in_another_alphabet_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "station.toml"
+    path.write_bytes(GOOD.replace("My station", "Şişli").encode("iso8859-9"))
+    with pytest.raises(ConfigError, match="not UTF-8 text"):
+        load(path)
+
+
+def test_a_pump_for_dong_counts_whole_dong() -> None:
+    text = with_(('currency = "TRY"', 'currency = "VND"'))
+    with pytest.raises(ConfigError, match=r"points\[0\]\.amount_decimals: 2: more than VND has"):
+        parse(text, PATH)
+    assert (
+        parse(
+            text.replace("amount_decimals = 2", "amount_decimals = 0").replace(
+                "address = 0x51\n", "address = 0x51\namount_decimals = 0\n"
+            ),
+            PATH,
+        ).currency.decimals
+        == 0
+    )
