@@ -9,9 +9,11 @@ from collections import deque
 from enum import Enum, auto
 
 from controller.domain.quantities import UnitPrice
-from controller.pumps.dart import frame as dart
-from controller.pumps.dart.frame import Control, Frame, State
-from controller.pumps.dart.pump import DartSettings
+from controller.pumps.dart import transactions as dart
+from controller.pumps.dart.errors import BadBlock, FrameError
+from controller.pumps.dart.frame import TX_MAX, Control, Frame, decode, encode, split
+from controller.pumps.dart.settings import DartSettings
+from controller.pumps.dart.transactions import State
 from sim.pumps.head import HeadChange, PumpHead
 
 REPLY_LATENCY_US = 25_000
@@ -115,7 +117,7 @@ class DartTwin:
     @property
     def quiet_answer(self) -> bytes:
         """What it says to a poll when it has no news."""
-        return dart.encode(Frame(self.settings.address, Control.EOT))
+        return encode(Frame(self.settings.address, Control.EOT))
 
     def alarm(self, code: int) -> None:
         """Report a fault at the next poll."""
@@ -134,10 +136,10 @@ class DartTwin:
         """The answer to what came over the line in one turn; empty if it is none of ours, or damaged."""
         self._observe(now_us)
         answer = b""
-        for piece in dart.split(data):
+        for piece in split(data):
             try:
-                frame = dart.decode(piece)
-            except dart.FrameError:
+                frame = decode(piece)
+            except FrameError:
                 continue  # a damaged frame is never answered
             if frame.address == self.settings.address:
                 answer += self._answer(frame, now_us)
@@ -169,20 +171,20 @@ class DartTwin:
             self._tx = self._next(self._tx)
 
     def _next(self, tx: int) -> int:
-        return tx + 1 if tx < dart.TX_MAX else self._wrap_to
+        return tx + 1 if tx < TX_MAX else self._wrap_to
 
     def _reply(self, control: Control, tx: int = 0, body: bytes = b"") -> bytes:
-        return dart.encode(Frame(self.settings.address, control, tx, body))
+        return encode(Frame(self.settings.address, control, tx, body))
 
     def _data(self, frame: Frame, now_us: int) -> bytes:
         last = self._last_tx
         if last is not None and frame.tx == last and (last != 0 or frame.body == self._last_body):
             return self._reply(Control.ACK, frame.tx)  # the acknowledgement was lost: not done twice
-        if last is not None and frame.tx != 0 and frame.tx != (last + 1 if last < dart.TX_MAX else 1):
+        if last is not None and frame.tx != 0 and frame.tx != (last + 1 if last < TX_MAX else 1):
             return self._reply(Control.NAK, frame.tx)
         try:
             items = dart.to_pump(frame.body)
-        except dart.BadBlock:
+        except BadBlock:
             return self._reply(Control.NAK, frame.tx)
         self._last_tx, self._last_body = frame.tx, frame.body
         for item in items:

@@ -1,4 +1,4 @@
-"""DART frames: captured ones read and write back, damaged ones are named and never acted upon."""
+"""DART frames and transactions: captured ones read and write back, damaged ones are named and never acted upon."""
 
 import contextlib
 
@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.pumps.dart import frame as dart
-from controller.pumps.dart.frame import Control, Frame, Order, State
+from controller.pumps.dart import transactions as dart
+from controller.pumps.dart.errors import BadDigits, FrameError, TooLong
+from controller.pumps.dart.frame import Control, Frame, crc16, decode, encode, is_whole, split
+from controller.pumps.dart.transactions import Order, State
 
 CAPTURED = {
     "50 20 FA": Frame(0x50, Control.POLL),
@@ -40,31 +42,31 @@ FRAMES = [bytes.fromhex(text) for text in (*CAPTURED, *TO_PUMP, *TO_MASTER)]
 
 @pytest.mark.parametrize("text", CAPTURED)
 def test_a_captured_short_frame_is_read_and_written_back(text: str) -> None:
-    assert dart.decode(bytes.fromhex(text)) == CAPTURED[text]
-    assert dart.encode(CAPTURED[text]) == bytes.fromhex(text)
+    assert decode(bytes.fromhex(text)) == CAPTURED[text]
+    assert encode(CAPTURED[text]) == bytes.fromhex(text)
 
 
 @pytest.mark.parametrize("text", TO_PUMP)
 def test_a_captured_block_to_a_pump_is_read_and_written_back(text: str) -> None:
-    frame = dart.decode(bytes.fromhex(text))
+    frame = decode(bytes.fromhex(text))
     assert dart.to_pump(frame.body) == TO_PUMP[text]
-    assert dart.encode(Frame(frame.address, Control.DATA, frame.tx, dart.block(TO_PUMP[text]))) == bytes.fromhex(text)
+    assert encode(Frame(frame.address, Control.DATA, frame.tx, dart.block(TO_PUMP[text]))) == bytes.fromhex(text)
 
 
 @pytest.mark.parametrize("text", TO_MASTER)
 def test_a_captured_block_from_a_pump_is_read_and_written_back(text: str) -> None:
-    frame = dart.decode(bytes.fromhex(text))
+    frame = decode(bytes.fromhex(text))
     assert dart.to_master(frame.body) == TO_MASTER[text]
-    assert dart.encode(Frame(frame.address, Control.DATA, frame.tx, dart.block(TO_MASTER[text]))) == bytes.fromhex(text)
+    assert encode(Frame(frame.address, Control.DATA, frame.tx, dart.block(TO_MASTER[text]))) == bytes.fromhex(text)
 
 
 def test_the_check_sum_is_arc() -> None:
-    assert dart.crc16(b"123456789") == 0xBB3D
+    assert crc16(b"123456789") == 0xBB3D
 
 
 @pytest.mark.parametrize("wire", FRAMES, ids=lambda wire: wire.hex())
 def test_a_frame_is_whole_at_its_last_byte_and_never_before(wire: bytes) -> None:
-    assert [dart.is_whole(wire[:size]) for size in range(len(wire) + 1)] == [False] * len(wire) + [True]
+    assert [is_whole(wire[:size]) for size in range(len(wire) + 1)] == [False] * len(wire) + [True]
 
 
 @pytest.mark.parametrize("wire", [wire for wire in FRAMES if len(wire) > 3], ids=lambda wire: wire.hex())
@@ -72,9 +74,9 @@ def test_every_single_damaged_bit_of_a_data_frame_is_noticed(wire: bytes) -> Non
     for bit in range(len(wire) * 8):
         damaged = bytearray(wire)
         damaged[bit // 8] ^= 1 << bit % 8
-        for piece in dart.split(bytes(damaged)):
-            with pytest.raises(dart.FrameError):
-                dart.decode(piece)
+        for piece in split(bytes(damaged)):
+            with pytest.raises(FrameError):
+                decode(piece)
 
 
 frames = st.builds(
@@ -91,8 +93,8 @@ frames = st.builds(
 
 @given(st.lists(frames, min_size=1, max_size=5))
 def test_any_frames_in_a_row_come_back_as_they_were(sent: list[Frame]) -> None:
-    wire = b"".join(map(dart.encode, sent))
-    assert [dart.decode(piece) for piece in dart.split(wire)] == sent
+    wire = b"".join(map(encode, sent))
+    assert [decode(piece) for piece in split(wire)] == sent
 
 
 @given(
@@ -101,25 +103,25 @@ def test_any_frames_in_a_row_come_back_as_they_were(sent: list[Frame]) -> None:
     )
 )
 def test_garbage_raises_nothing_but_named_errors_and_loses_no_byte(data: bytes) -> None:
-    pieces = dart.split(data)
+    pieces = split(data)
     assert b"".join(pieces) == data
     for piece in pieces:
-        with contextlib.suppress(dart.FrameError):
-            frame = dart.decode(piece)
+        with contextlib.suppress(FrameError):
+            frame = decode(piece)
             dart.to_pump(frame.body)
             dart.to_master(frame.body)
 
 
 def test_every_kind_of_damage_has_its_own_name() -> None:
-    kinds = [error.kind for error in dart.FrameError.__subclasses__()]
+    kinds = [error.kind for error in FrameError.__subclasses__()]
     assert len(set(kinds)) == len(kinds) == 8
 
 
 def test_long_garbage_is_cut_in_linear_time() -> None:
-    assert len(dart.split(b"\xfa" * 100_000)) == 100_000
-    assert len(dart.split(b"\x10\xfa" * 100_000)) == 1
-    with pytest.raises(dart.TooLong):
-        dart.decode(b"\x50" * 257)
+    assert len(split(b"\xfa" * 100_000)) == 100_000
+    assert len(split(b"\x10\xfa" * 100_000)) == 1
+    with pytest.raises(TooLong):
+        decode(b"\x50" * 257)
 
 
 @given(st.integers(0, 99_999_999))
@@ -130,7 +132,7 @@ def test_decimal_digits_come_back(value: int) -> None:
 def test_a_number_that_does_not_fit_is_not_sent() -> None:
     with pytest.raises(ValueError, match="does not fit"):
         dart.to_bcd(100_000_000, 4)
-    with pytest.raises(dart.BadDigits):
+    with pytest.raises(BadDigits):
         dart.from_bcd(b"\x1a")
 
 
@@ -141,9 +143,9 @@ def test_what_is_unknown_is_skipped_by_its_length() -> None:
 
 
 def test_noise_of_the_line_driver_before_a_frame_does_no_harm() -> None:
-    assert dart.decode(b"\x00\xff\x50\x70\xfa") == Frame(0x50, Control.EOT)
+    assert decode(b"\x00\xff\x50\x70\xfa") == Frame(0x50, Control.EOT)
 
 
 def test_a_block_that_is_too_long_for_pumps_is_our_own_mistake() -> None:
     with pytest.raises(ValueError, match="above 128"):
-        dart.encode(Frame(0x50, Control.DATA, 0, bytes(200)))
+        encode(Frame(0x50, Control.DATA, 0, bytes(200)))

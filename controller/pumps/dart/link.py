@@ -12,16 +12,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from controller.pumps.core import Turn
-from controller.pumps.dart.frame import (
-    TX_MAX,
-    Control,
-    Frame,
-    FrameError,
-    decode,
-    encode,
-    is_whole,
-    split,
-)
+from controller.pumps.dart.errors import FrameError
+from controller.pumps.dart.frame import TX_MAX, Control, Frame, decode, encode, is_whole, split
 
 GAP_US = 35_000
 """Before an own transmission: pumps need it to turn their line driver round."""

@@ -1,0 +1,187 @@
+"""A DART pump's core when things go wrong: silence, restarts at either end, deaf pumps, a bad line."""
+
+import random
+
+import pytest
+
+from controller.pumps.dart import transactions as dart
+from controller.pumps.dart.states import Phase
+from controller.pumps.dart.transactions import State
+from controller.pumps.words import (
+    Authorise,
+    Authorised,
+    Calling,
+    Clear,
+    Completed,
+    Fuelling,
+    Idle,
+    Offline,
+    Online,
+    Refusal,
+    Refused,
+    SetPrices,
+    Stop,
+)
+from sim.pumps.dart import STATES, Signal
+from tests.pumps.dart_bench import AUTHORIZE, PRICE, RESET, Mangle, bench, completed
+
+
+def test_a_silent_pump_is_offline_and_orders_to_it_are_refused() -> None:
+    b = bench()
+    b.until(Idle)
+    b.to_core = lambda _: b""
+    b.until(Offline)
+    for order in (Authorise((1,)), Stop(), SetPrices((PRICE,)), Clear(1)):
+        b.submit(order)
+        assert b.core.events() == [Refused(order, Refusal.OFFLINE)]
+    b.to_core = bytes
+    b.until(Online)
+    b.run(20)
+    assert b.kinds().count("Offline") == 1
+    assert isinstance(b.told[-1], Idle)
+
+
+def test_a_delivery_that_ended_while_the_controller_was_away_is_found_at_start() -> None:
+    b = bench()
+    b.until(Idle)
+    b.twin.head.lift(1, b.now_us)
+    b.until(Calling)
+    b.submit(Authorise((1,)))
+    b.until(Authorised)
+    b.twin.head.squeeze(8_000, b.now_us)
+    b.restart_controller()
+    b.now_us += 60_000_000
+    b.twin.head.hang_up(b.now_us)
+    b.twin.log.clear()
+    b.now_us += 60_000_000
+    done = completed(b)
+    assert done.at_start
+    assert (done.volume_ml, done.totaliser_ml) == (8_000, 1_008_000)
+    b.run(300)
+    assert RESET not in b.twin.log
+    assert b.kinds() == ["Online", "Completed"]
+
+
+def test_a_delivery_that_still_runs_at_start_goes_on_to_its_end() -> None:
+    b = bench()
+    b.until(Idle)
+    b.twin.head.lift(1, b.now_us)
+    b.until(Calling)
+    b.submit(Authorise((1,)))
+    b.until(Authorised)
+    b.twin.head.squeeze(20_000, b.now_us)
+    b.run(20)
+    b.restart_controller()
+    b.until(Fuelling)
+    b.twin.head.hang_up(b.now_us)
+    done = completed(b)
+    assert not done.at_start
+    assert done.volume_ml == b.twin.head.volume_ml(b.now_us) // 10 * 10
+    assert b.kinds() == ["Online", "Completed"]
+
+
+def test_an_authorised_pump_at_start_is_told_as_authorised() -> None:
+    b = bench()
+    b.until(Idle)
+    b.submit(Authorise((1,)))
+    b.until(Authorised)
+    b.restart_controller()
+    b.until(Authorised)
+    assert b.kinds() == ["Online", "Authorised"]
+
+
+def test_an_order_that_the_pump_ignores_is_not_confirmed_and_the_pump_is_stopped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    b = bench()
+    b.until(Idle)
+    monkeypatch.delitem(STATES, (State.RESET, Signal.AUTHORIZE))
+    b.submit(Authorise((1,)))
+    assert b.until(Refused) == Refused(Authorise((1,)), Refusal.NOT_CONFIRMED)
+    b.run(60)
+    assert dart.Command(dart.Order.STOP) in b.twin.log
+
+
+def test_a_pump_that_restarts_after_it_fuelled_never_gets_the_order_again() -> None:
+    b = bench()
+    b.until(Idle)
+    b.submit(Authorise((1,)))
+    while AUTHORIZE not in b.twin.log:
+        b.step()
+    b.twin.head.lift(1, b.now_us)
+    b.twin.head.squeeze(3_000, b.now_us)
+    b.now_us += 30_000_000
+    b.twin.head.hang_up(b.now_us)
+    b.now_us += 1_000_000
+    b.twin.receive(b"", b.now_us)
+    b.twin.state = State.RESET  # it forgot
+    b.twin.power_cycle()
+    b.run(500)
+    assert b.twin.log.count(AUTHORIZE) == 1
+
+
+def lossy(chance: random.Random, percent: int) -> Mangle:
+    """Lose, cut, spoil or double what passes."""
+
+    def mangle(data: bytes) -> bytes:
+        if not data or chance.randrange(100) >= percent:
+            return data
+        match chance.randrange(4):
+            case 0:
+                return b""
+            case 1:
+                return data[: chance.randrange(len(data))]
+            case 2:
+                spoilt = bytearray(data)
+                spoilt[chance.randrange(len(spoilt))] ^= 1 << chance.randrange(8)
+                # What parity would have caught: a short frame has no other check.
+                return bytes(spoilt) if len(data) > 3 else b""
+            case _:
+                return data + data
+
+    return mangle
+
+
+@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("percent", [5, 20])
+def test_on_a_bad_line_each_sale_is_told_once_with_the_pumps_own_values(seed: int, percent: int) -> None:
+    b = bench(2, wrap_to=seed % 2)
+    chance = random.Random(seed)
+    b.to_pump, b.to_core = lossy(chance, percent), lossy(chance, percent)
+    b.until(Online)
+    for number in range(3):
+        b.to_pump, b.to_core = lossy(chance, percent), lossy(chance, percent)
+        nozzle = chance.randrange(2) + 1
+        before = b.twin.head.totaliser_ml(nozzle, b.now_us)
+        b.twin.head.lift(nozzle, b.now_us)
+        for _ in range(50):
+            b.submit(Authorise((1, 2)))
+            b.run(80)
+            if b.core.phase in (Phase.ALLOWED, Phase.FUELLING):
+                break
+            if b.core.phase is Phase.HOLDING:  # it was stopped when its order was not confirmed
+                done = next(event for event in reversed(b.told) if isinstance(event, Completed))
+                b.submit(Clear(done.clear_token))
+                b.run(10)
+        b.twin.head.squeeze(2_000 + 500 * number, b.now_us)
+        b.run(150)
+        told = len(b.told)
+        b.twin.head.hang_up(b.now_us)
+        b.run(400)
+        sold = b.twin.head.totaliser_ml(nozzle, b.now_us) - before
+        said = {
+            (event.nozzle, event.volume_ml, event.totaliser_ml)
+            for event in b.told[told:]
+            if isinstance(event, Completed)
+        }
+        assert sold == 2_000 + 500 * number
+        assert {(n, volume) for n, volume, _ in said} == {(nozzle, sold)}
+        b.to_pump = b.to_core = bytes
+        for _ in range(30):
+            if b.core.phase is Phase.HOLDING:
+                break
+            b.run(10)
+        done = next(event for event in reversed(b.told) if isinstance(event, Completed))
+        b.submit(Clear(done.clear_token))
+        b.run(300)
+        assert b.core.phase is Phase.READY
