@@ -10,6 +10,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
+import msgspec
+
 from controller.domain.decide import Approved, Facts, Needs, Refusal, Request, decide, narrow, preset_of
 from controller.domain.desk import AnswerNeed, AuthorisePoint, CommandResult, Need, PointState
 from controller.domain.products import Grade
@@ -28,7 +30,7 @@ from controller.domain.records import (
     TotaliserRead,
     UnrecordedDelivery,
 )
-from controller.domain.seams import US_PER_S
+from controller.domain.seams import US_PER_S, Timer
 from controller.domain.tokens import TokenRef, fold_plate
 from controller.pumps import words
 from controller.site import MAX_UNPAID, Site
@@ -60,13 +62,11 @@ class _Commanded:
 
 @dataclass(frozen=True, slots=True)
 class _Pending:
-    """A decision that waits for an answer, with what came from whom."""
+    """A decision that waits for an answer, and the command that began it, if one did."""
 
     request: Request
     need: Need
     wanted: AuthorisePoint | None
-    till: str
-    command_id: str
 
 
 @dataclass(slots=True)
@@ -88,6 +88,8 @@ class Display:
 _Message = words.PumpEvent | TokenShown | _Commanded
 _OPEN_STATES = {PointState.CALLING, PointState.DECIDING, PointState.REFUSED}
 """The nozzle is out and nothing is authorised yet."""
+_SERVED_STATES = {PointState.AUTHORISED, PointState.FUELLING, PointState.COMPLETED, PointState.STOPPED}
+"""Somebody is being served, or just was."""
 
 
 class FuellingPoint:
@@ -100,48 +102,65 @@ class FuellingPoint:
         nozzles: tuple[Grade, ...],
         tell: Callable[[words.Order], None],
         on_delivery: Callable[[RowName], Awaitable[None]],
+        *,
+        counter_step_ml: int = TOTALISER_RESOLUTION_ML,
     ) -> None:
+        """`counter_step_ml`: the coarser step of the pump's display and its totaliser."""
         self.number = number
         self.display = Display(since_ms=site.wall_ms)
         self._site = site
         self._nozzles = nozzles
         self._tell = tell
         self._on_delivery = on_delivery
-        self._inbox: asyncio.Queue[_Message] = asyncio.Queue()
+        self._counter_step_ml = counter_step_ml
+        self._inbox: asyncio.Queue[tuple[_Message, int]] = asyncio.Queue()
+        self._busy = False
         self._pending: _Pending | None = None
         self._held: tuple[TokenRef, int] | None = None
-        self._totaliser_ml: int | None = None
         self._stopping = False
-        self._authorised_at_us = 0
+        self._stops = self._stops_before = 0
+        self._unused: Timer | None = None
 
     # ---- what others may do
 
     def post(self, message: words.PumpEvent | TokenShown) -> None:
         """Something has happened at the pump or its reader."""
-        self._inbox.put_nowait(message)
+        self._inbox.put_nowait((message, self._stops))
 
     async def command(self, command: AuthorisePoint | AnswerNeed, till: str) -> CommandResult:
         """A till's command, in its turn."""
+        if self._busy and not self._site.can_write:
+            # What has happened at the pump waits for the disk: nobody shall wait behind it for an answer.
+            return refuse(command.command_id, Reason.JOURNAL_FULL)
         result: asyncio.Future[CommandResult] = asyncio.get_running_loop().create_future()
-        self._inbox.put_nowait(_Commanded(command, till, result))
+        self._inbox.put_nowait((_Commanded(command, till, result), self._stops))
         return await result
 
     def stop(self) -> None:
         """At once, past everything that waits in the inbox."""
         self._stopping = True
+        self._stops += 1
         self._tell(words.Stop())
 
     async def run(self) -> None:
         """Handle the inbox until cancelled."""
-        while True:
-            message = await self._inbox.get()
-            match message:
-                case TokenShown():
-                    await self._token_shown(message.token)
-                case _Commanded():
-                    await self._commanded(message)
-                case _:
-                    await self._pump_event(message)
+        try:
+            while True:
+                message, self._stops_before = await self._inbox.get()
+                self._busy = True
+                await self._handle(message)
+                self._busy = False
+        finally:
+            self._watch_no_more()
+
+    async def _handle(self, message: _Message) -> None:
+        match message:
+            case TokenShown():
+                await self._token_shown(message.token)
+            case _Commanded():
+                await self._commanded(message)
+            case _:
+                await self._pump_event(message)
 
     def grade(self, nozzle: int) -> Grade | None:
         return self._nozzles[nozzle - 1] if 1 <= nozzle <= len(self._nozzles) else None
@@ -154,6 +173,9 @@ class FuellingPoint:
     async def _pump_event(self, event: words.PumpEvent) -> None:
         match event:
             case words.Online():
+                if self._stopping:
+                    # It was stopped while nobody could tell it.
+                    self._tell(words.Stop())
                 self._tell(self.prices())
             case words.Offline():
                 self._show(PointState.OFFLINE, text=CATALOGUE[Reason.PUMP_OFFLINE].attendant)
@@ -164,11 +186,7 @@ class FuellingPoint:
             case words.Calling():
                 await self._calling(event)
             case words.Authorised():
-                if self._authorisation is None:
-                    # Nobody here allowed it, or it was let go of since: no fuel without a record of who may have it.
-                    self._tell(words.Stop())
-                elif self.display.state is not PointState.FUELLING:
-                    self._show(PointState.AUTHORISED, keep=True)
+                self._allowed()
             case words.Fuelling():
                 self._fuelling(event)
             case words.Completed():
@@ -185,7 +203,6 @@ class FuellingPoint:
         await self._release("the pump called again without having delivered")
         if event.totaliser_ml is not None:
             await self._totaliser(event.nozzle, event.totaliser_ml)
-        self._totaliser_ml = event.totaliser_ml
         self._pending = None
         self._stopping = False
         grade = self.grade(event.nozzle)
@@ -204,6 +221,19 @@ class FuellingPoint:
             self._held = None
             if self._site.clock.now().mono_us <= until_us:
                 await self._token_shown(token)
+
+    def _allowed(self) -> None:
+        """The pump says that it may deliver."""
+        authorisation = self._authorisation
+        if authorisation is None:
+            # Nobody here allowed it, or it was let go of since: no fuel without a record of who may have it.
+            self._tell(words.Stop())
+        elif self.display.state not in {PointState.AUTHORISED, PointState.FUELLING}:
+            # Of before a restart or a broken line.
+            _, allowed = authorisation
+            token = allowed.token.shown if allowed.token else ""
+            self._show(PointState.AUTHORISED, keep=True, nozzle=allowed.nozzle, price=allowed.price, token=token)
+            self._watch_unused()
 
     def _fuelling(self, event: words.Fuelling) -> None:
         if event.nozzle:
@@ -229,10 +259,14 @@ class FuellingPoint:
         self.display.volume_ml, self.display.amount_minor = event.volume_ml, event.amount_minor
         self._show(PointState.STOPPED if self._stopping else PointState.COMPLETED, keep=True, nozzle=event.nozzle)
         delivery = self._delivery_of(event)
-        (body,) = await self._site.write_surely(delivery)
+        missing = self._missing_before(delivery)
+        if missing is None:
+            (body,) = await self._site.write_surely(delivery)
+        else:
+            delivery = msgspec.structs.replace(delivery, totaliser_before_ml=missing.totaliser_after_ml)
+            _, body = await self._site.write_surely(missing, delivery)
         # On disk: now the pump may forget it.
         self._tell(words.Clear(event.clear_token))
-        self._totaliser_ml = event.totaliser_ml
         await self._on_delivery(body.name)
 
     def _booked_already(self, event: words.Completed) -> bool:
@@ -247,15 +281,13 @@ class FuellingPoint:
             event.amount_minor,
         )
         # A second delivery of the very same volume moves the totaliser on; only without one must the values do.
-        return same and event.totaliser_ml == booked.totaliser_after_ml
+        totalisers = (event.totaliser_ml, booked.totaliser_after_ml)
+        return same and (None in totalisers or totalisers[0] == totalisers[1])
 
     def _delivery_of(self, event: words.Completed) -> Delivery:
         grade = self.grade(event.nozzle) or self.grade(1)
         assert grade is not None  # a point has at least one nozzle: config.py checks it
         name, authorised = self._authorisation or (None, None)
-        before = authorised.totaliser_before_ml if authorised else self._totaliser_ml
-        if before is None:
-            before = self._site.books.totaliser_ml.get((self.number, event.nozzle))
         return Delivery(
             point=self.number,
             nozzle=event.nozzle,
@@ -264,7 +296,7 @@ class FuellingPoint:
             price=event.price,
             volume_ml=event.volume_ml,
             amount_minor=event.amount_minor,
-            totaliser_before_ml=before,
+            totaliser_before_ml=self._site.books.totaliser_ml.get((self.number, event.nozzle)),
             totaliser_after_ml=event.totaliser_ml,
             authorised=name,
             token=authorised.token if authorised else None,
@@ -272,6 +304,17 @@ class FuellingPoint:
             funds=authorised.funds if authorised else Funds.NONE,
             at_start=event.at_start,
         )
+
+    def _missing_before(self, delivery: Delivery) -> UnrecordedDelivery | None:
+        """What ran between the last reading of the books and this delivery, while nobody listened."""
+        before_ml, after_ml = delivery.totaliser_before_ml, delivery.totaliser_after_ml
+        if before_ml is None or after_ml is None:
+            return None
+        gap_ml = after_ml - before_ml - delivery.volume_ml
+        if gap_ml <= self._counter_step_ml:  # display and totaliser each cut off less than a step
+            return None
+        log.warning("point %d nozzle %d: %d ml left the pump unrecorded", self.number, delivery.nozzle, gap_ml)
+        return UnrecordedDelivery(self.number, delivery.nozzle, gap_ml, before_ml, before_ml + gap_ml)
 
     async def _hung_up(self) -> None:
         self._pending = None
@@ -309,13 +352,29 @@ class FuellingPoint:
     # ---- tokens and decisions
 
     async def _token_shown(self, token: TokenRef) -> None:
+        if self.display.state in _SERVED_STATES:
+            # This customer is served: held, the card would pay for whoever lifts the nozzle next.
+            log.info("point %d: a card was shown during a delivery: not used", self.number)
+            return
         if self.display.state not in _OPEN_STATES:
-            until_us = self._site.clock.now().mono_us + HELD_TOKEN_S * US_PER_S
-            self._held = (token, until_us)
-            if self.display.state is PointState.IDLE:
-                self._show(PointState.IDLE, token=token.shown, text="Card read: lift the nozzle")
+            self._hold(token)
             return
         await self._decide(self._request(token), None, "", "")
+
+    def _hold(self, token: TokenRef) -> None:
+        """Keep a card for the nozzle that will be lifted."""
+        until_us = self._site.clock.now().mono_us + HELD_TOKEN_S * US_PER_S
+        held = self._held = (token, until_us)
+
+        def forget() -> None:
+            if self._held is held:
+                self._held = None
+                if self.display.state is PointState.IDLE:
+                    self._show(PointState.IDLE)
+
+        self._site.clock.call_at(until_us, forget)
+        if self.display.state is PointState.IDLE:
+            self._show(PointState.IDLE, token=token.shown, text="Card read: lift the nozzle")
 
     def _request(self, token: TokenRef) -> Request:
         grade = self.grade(self.display.nozzle)
@@ -331,6 +390,9 @@ class FuellingPoint:
         found = site.lists.look_up(request.token.key)
         site.trouble("card list", site.lists.trouble or None)
         used_ml, used_minor = site.books.used_on(request.token.key, site.day_of(now_ms))
+        for allowed in site.allowed_elsewhere(request.token.key, self.number):
+            used_ml += allowed.limits.volume_ml or 0
+            used_minor += allowed.limits.amount_minor or 0
         odometer_km = site.books.odometer_km.get(request.token.key, 0)
         decision = decide(request, Facts(found, used_ml, used_minor, odometer_km), now_ms)
         self._pending = None
@@ -338,7 +400,7 @@ class FuellingPoint:
             case Refusal():
                 return await self._decline(request.token, decision.reason, decision.evidence)
             case Needs():
-                self._pending = _Pending(request, decision.need, wanted, till, command_id)
+                self._pending = _Pending(request, decision.need, wanted)
                 text = {Need.PLATE: "Which plate does the vehicle have?", Need.ODOMETER: "What does the odometer say?"}
                 self._show(
                     PointState.DECIDING,
@@ -397,32 +459,41 @@ class FuellingPoint:
             limits=limits,
             preset_volume_ml=preset_ml,
             preset_amount_minor=preset_minor,
-            totaliser_before_ml=self._totaliser_ml,
+            totaliser_before_ml=self._site.books.totaliser_ml.get((self.number, self.display.nozzle)),
             evidence=evidence,
             till=till,
             command_id=command_id,
         )
         try:
-            await self._site.write(record)
+            await self._site.write_authorised(record)
         except JournalUnwritable:
             self._show(PointState.ERROR, keep=True, reason=Reason.JOURNAL_FULL)
             return Reason.JOURNAL_FULL
+        if self._stops != self._stops_before:
+            # A stop came while this was on its way: it goes before everything that was asked for earlier.
+            await self._release("stopped before the pump was told")
+            self._show(PointState.STOPPED, keep=True)
+            return Reason.PUMP_REFUSED
         preset = None if preset_ml is None and preset_minor is None else words.Preset(preset_ml, preset_minor)
         self._show(PointState.AUTHORISED, keep=True, token=token.shown if token else "")
-        self._authorised_at_us = self._site.clock.now().mono_us
         self._tell(words.Authorise((self.display.nozzle,), preset))
         self._watch_unused()
         return None
 
     def _watch_unused(self) -> None:
-        authorised_at_us = self._authorised_at_us
-
         def check() -> None:
-            if self.display.state is PointState.AUTHORISED and self._authorised_at_us == authorised_at_us:
+            if self.display.state is PointState.AUTHORISED:
                 log.info("point %d: authorised and not used: stopped", self.number)
                 self.stop()
+                self._watch_unused()  # the stop may get lost
 
-        self._site.clock.call_at(authorised_at_us + UNUSED_AUTHORISATION_S * US_PER_S, check)
+        self._watch_no_more()
+        due_us = self._site.clock.now().mono_us + UNUSED_AUTHORISATION_S * US_PER_S
+        self._unused = self._site.clock.call_at(due_us, check)
+
+    def _watch_no_more(self) -> None:
+        if self._unused is not None:
+            self._unused.cancel()
 
     async def _release(self, reason: str) -> None:
         authorisation = self._authorisation
@@ -440,7 +511,7 @@ class FuellingPoint:
         if isinstance(command, AuthorisePoint):
             reason = await self._authorise_by_till(command, message.till)
         else:
-            reason = await self._answer(command)
+            reason = await self._answer(command, message.till)
         if message.result.done():
             return
         if reason is None:
@@ -452,7 +523,8 @@ class FuellingPoint:
     async def _authorise_by_till(self, command: AuthorisePoint, till: str) -> Reason | None:
         if command.preset_volume_ml is not None and command.preset_amount_minor is not None:
             return Reason.PRESET_INVALID
-        if (command.preset_volume_ml or 1) <= 0 or (command.preset_amount_minor or 1) <= 0:
+        presets = (command.preset_volume_ml, command.preset_amount_minor)
+        if any(preset is not None and preset <= 0 for preset in presets):
             return Reason.PRESET_INVALID
         if self.display.state is PointState.OFFLINE:
             return Reason.PUMP_OFFLINE
@@ -478,7 +550,7 @@ class FuellingPoint:
             command_id=command.command_id,
         )
 
-    async def _answer(self, command: AnswerNeed) -> Reason | None:
+    async def _answer(self, command: AnswerNeed, till: str) -> Reason | None:
         pending = self._pending
         if pending is None or pending.need is not command.need:
             return Reason.NOTHING_TO_ANSWER
@@ -494,7 +566,7 @@ class FuellingPoint:
             if not (digits.isascii() and digits.isdecimal() and len(digits) <= 7):
                 return Reason.ODOMETER_IMPLAUSIBLE
             request = replace(request, odometer_km=int(digits))
-        return await self._decide(request, pending.wanted, pending.till, command.command_id)
+        return await self._decide(request, pending.wanted, till, command.command_id)
 
     # ---- the tile
 

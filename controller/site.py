@@ -12,7 +12,7 @@ from controller.domain.books import Books
 from controller.domain.lists import LookUp
 from controller.domain.products import Grade
 from controller.domain.quantities import Currency
-from controller.domain.records import Body, Record, kind_of
+from controller.domain.records import Authorised, Body, Record, kind_of
 from controller.domain.seams import MS_PER_S, US_PER_S, Clock
 from controller.domain.tokens import TokenRef, plate_token
 from controller.store.writer import JournalUnwritable, JournalWriter
@@ -67,6 +67,7 @@ class Site:
         self._writer = writer
         self._list_secret = list_secret
         self._troubles: dict[str, Trouble] = {}
+        self._authorising: dict[int, Authorised] = {}
         self._watchers: list[Callable[[], None]] = []
         self.version = 0
 
@@ -125,6 +126,23 @@ class Site:
                 return await self.write(*records)
             except JournalUnwritable:
                 await self.sleep_s(JOURNAL_RETRY_S)
+
+    async def write_authorised(self, record: Authorised) -> None:
+        """As `write`; what it allows counts from now on, not only once it is on disk."""
+        self._authorising[record.point] = record
+        try:
+            await self.write(record)
+        finally:
+            del self._authorising[record.point]
+
+    def allowed_elsewhere(self, token_key: bytes, point: int) -> list[Authorised]:
+        """What a token may take at other points than this one at this moment: as good as used."""
+        allowed = {number: record for number, (_, record) in self.books.open.items()} | self._authorising
+        return [
+            record
+            for number, record in allowed.items()
+            if number != point and record.token is not None and record.token.key == token_key
+        ]
 
     @property
     def can_write(self) -> bool:

@@ -23,8 +23,8 @@ from controller.domain.desk import (
     Trouble,
     UnpaidView,
 )
-from controller.domain.headquarters import Headquarters, Heard
-from controller.domain.quantities import money_text
+from controller.domain.headquarters import Headquarters, Heard, LinkState
+from controller.domain.quantities import money_text, power_of_ten
 from controller.domain.reasons import Reason
 from controller.domain.receipt import ReceiptSite, receipt_lines, receipt_of, receipt_text
 from controller.domain.records import RowName, Started, Stopped
@@ -119,6 +119,7 @@ class Station:
         )
         if headquarters is not None:
             writer.on_append(headquarters.rows_written)
+            headquarters.on_state(self._link_changed)
 
     def _add_line(self, line: LineTable, tables: list[PointTable], open_port: Callable[[LineTable], LinePort]) -> None:
         config = self.config
@@ -152,7 +153,14 @@ class Station:
                 runner.submit(number, order)
 
             grades = tuple(config.grades[code] for code in table.nozzles)
-            self.points[number] = FuellingPoint(self.site, number, grades, tell, self._delivered)
+            self.points[number] = FuellingPoint(
+                self.site,
+                number,
+                grades,
+                tell,
+                self._delivered,
+                counter_step_ml=power_of_ten(3 - min(table.volume_decimals, table.totaliser_decimals)),
+            )
 
     async def start(self, randomness: Randomness, journal_epoch: Callable[[bytes], None]) -> None:
         """Begin a new epoch, and finish what the last one left: unpaid deliveries on account, receipts not printed."""
@@ -188,6 +196,7 @@ class Station:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await self._tills.close()
 
     async def stop(self, why: str) -> None:
         """After `run()` was cancelled: write that the end was in order, and close the journal."""
@@ -225,6 +234,7 @@ class Station:
             ),
             journal_head=self._writer.head_hash.hex(),
             sales=self.site.books.sums.sales,
+            time_zone=file.station.time_zone,
         )
         return self._snapshot
 
@@ -280,7 +290,7 @@ class Station:
         self._print_queue.submit(Slip(slip_name(sale.settlement.receipt_number), text, data))
         return text
 
-    async def _balance(self, command: AskBalance) -> CommandResult:
+    async def _balance(self, command: AskBalance, question: str) -> CommandResult:
         try:
             if command.card:
                 token = card_token(self._list_secret, command.card, Assurance.IDENTIFIED)
@@ -293,13 +303,17 @@ class Station:
             return refuse(command.command_id, Reason.CARD_UNKNOWN if command.card else Reason.PLATE_UNKNOWN)
         if self._headquarters is None:
             return refuse(command.command_id, Reason.HEADQUARTERS_SILENT)
-        balance = await self._headquarters.balance(found.row.account, command.command_id)
+        balance = await self._headquarters.balance(found.row.account, question)
         if balance.heard is Heard.ANSWERED:
             text = f"{token.shown}: {money_text(balance.amount_minor, self.config.currency)}"
             return CommandResult(command.command_id, done=True, text=text)
         if balance.heard is Heard.REFUSED:
             return CommandResult(command.command_id, done=False, reason="refused", text=balance.text)
         return refuse(command.command_id, Reason.HEADQUARTERS_SILENT)
+
+    def _link_changed(self, state: LinkState) -> None:
+        self.site.trouble("headquarters", state.trouble or None)
+        self.site.changed()
 
     def _link_view(self) -> LinkView:
         if self._headquarters is None:

@@ -33,6 +33,7 @@ from controller.site import Site
 from controller.store.writer import JournalUnwritable
 
 REMEMBERED_ANSWERS = 2_000
+STOPPING = "The station is being stopped: look whether it was done when it runs again"
 
 
 @dataclass(slots=True)
@@ -44,7 +45,7 @@ class _Lease:
 @dataclass(slots=True)
 class _Answer:
     fingerprint: bytes
-    result: asyncio.Future[CommandResult]
+    task: asyncio.Task[CommandResult]
 
 
 class Tills:
@@ -57,9 +58,12 @@ class Tills:
         *,
         stop_all: Callable[[], None],
         on_sale: Callable[[Sale], str],
-        ask_balance: Callable[[AskBalance], Awaitable[CommandResult]],
+        ask_balance: Callable[[AskBalance, str], Awaitable[CommandResult]],
     ) -> None:
-        """`on_sale` hears of each new sale, on disk already, and gives its readable receipt."""
+        """`on_sale` hears of each new sale, on disk already, and gives its readable receipt.
+
+        `ask_balance` gets a name for the question as well: command ids are each till's own, and headquarters' are not.
+        """
         self._site = site
         self._points = points
         self._stop_all = stop_all
@@ -78,23 +82,25 @@ class Tills:
         fingerprint = hashlib.sha256(msgspec.msgpack.encode(command)).digest()
         key = (till, command.command_id)
         known = self._answers.get(key)
-        if known is not None:
-            if known.fingerprint != fingerprint:
-                return refuse(command.command_id, Reason.COMMAND_REUSED)
-            return await asyncio.shield(known.result)
-        result: asyncio.Future[CommandResult] = asyncio.get_running_loop().create_future()
-        self._answers[key] = _Answer(fingerprint, result)
-        if len(self._answers) > REMEMBERED_ANSWERS:
-            self._answers.popitem(last=False)
-        try:
-            answer = self._answer_of_before(till, command) or await self._do(till, command)
-        except BaseException:
-            # Nothing is known of how it ended: the next try must find out, not be told this.
-            del self._answers[key]
-            result.cancel()
-            raise
-        result.set_result(answer)
-        return answer
+        if known is None:
+            known = self._answers[key] = _Answer(fingerprint, asyncio.ensure_future(self._begin(till, command)))
+            known.task.add_done_callback(lambda task: self._ended(key, task))
+            if len(self._answers) > REMEMBERED_ANSWERS:
+                self._answers.popitem(last=False)
+        elif known.fingerprint != fingerprint:
+            return refuse(command.command_id, Reason.COMMAND_REUSED)
+        # A till that goes away in the middle takes nothing back: what is on disk must come into the books.
+        await asyncio.wait({known.task})
+        if known.task.cancelled():
+            return CommandResult(command.command_id, done=False, reason="stopping", text=STOPPING)
+        return known.task.result()
+
+    async def close(self) -> None:
+        """The station ends: what is still under way ends too."""
+        tasks = [answer.task for answer in self._answers.values() if not answer.task.done()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def leased_to(self, delivery: RowName) -> str:
         """The till that has this delivery open, or empty."""
@@ -109,16 +115,43 @@ class Tills:
         sale, _ = await self._settle(unpaid, tenders, till, command_id)
         return sale
 
+    async def _begin(self, till: str, command: Command) -> CommandResult:
+        return self._answer_of_before(till, command) or await self._do(till, command)
+
+    def _ended(self, key: tuple[str, str], task: asyncio.Task[CommandResult]) -> None:
+        known = self._answers.get(key)
+        failed = task.cancelled() or task.exception() is not None
+        if failed and known is not None and known.task is task:
+            # Nothing is known of how it ended: the next try must find out, not be told this.
+            del self._answers[key]
+
     def _answer_of_before(self, till: str, command: Command) -> CommandResult | None:
         """What the journal knows of this command from before a restart."""
         name = self._books.commands.get((till, command.command_id))
         if name is None:
             return None
-        if isinstance(command, PayDelivery):
-            for sale in reversed(self._books.settled.values()):
-                if sale.settlement_name == name:
-                    return _paid(command.command_id, sale, "")
-        return CommandResult(command.command_id, done=True)
+        match command:
+            case PayDelivery():
+                for sale in reversed(self._books.settled.values()):
+                    if sale.settlement_name == name and _was_paid_by(sale, command):
+                        return _paid(command.command_id, sale, "")
+            case AuthorisePoint() | AnswerNeed() if self._authorised_at(name) in {command.point, None}:
+                return CommandResult(command.command_id, done=True)
+        return refuse(command.command_id, Reason.COMMAND_REUSED)
+
+    def _authorised_at(self, name: RowName) -> int | None:
+        """Where this row allowed a delivery; 0 if it is a settlement, None if it is not remembered."""
+        books = self._books
+        for point, (allowed, _) in books.open.items():
+            if allowed == name:
+                return point
+        for unpaid in books.unpaid.values():
+            if unpaid.delivery.authorised == name:
+                return unpaid.delivery.point
+        for sale in reversed(books.settled.values()):
+            if name in {sale.delivery.authorised, sale.settlement_name}:
+                return sale.delivery.point if name == sale.delivery.authorised else 0
+        return None
 
     async def _do(self, till: str, command: Command) -> CommandResult:
         match command:
@@ -143,7 +176,8 @@ class Tills:
             case PayDelivery():
                 return await self._pay(till, command)
             case AskBalance():
-                return await self._ask_balance(command)
+                question = hashlib.sha256(f"{till}/{command.command_id}".encode()).hexdigest()
+                return await self._ask_balance(command, question)
 
     def _find(self, delivery_id: str) -> Unpaid | Reason:
         try:
@@ -228,6 +262,12 @@ def account_tender(unpaid: Unpaid) -> tuple[Tender, ...]:
 
 def pays_itself(unpaid: Unpaid) -> bool:
     return unpaid.delivery.funds is Funds.POSTPAID
+
+
+def _was_paid_by(sale: Sale, command: PayDelivery) -> bool:
+    tender = sale.settlement.tenders[0]
+    asked = (command.delivery_id, command.tender, command.given_minor)
+    return asked == (sale.name.text, tender.kind, tender.given_minor)
 
 
 def _paid(command_id: str, sale: Sale, receipt: str) -> CommandResult:

@@ -256,6 +256,10 @@ class Delivery:
         changed = self.reading.nozzle_came(said, self.phase)
         if changed and said.out and self.phase is Phase.CLEARED and self.reset_due_us is not None:
             self.reset_due_us = now_us
+        if changed and not said.out and self.phase in (Phase.RESETTING, Phase.AUTHORISING):
+            # The customer has hung up: whoever lifts the nozzle next must not fuel on this order.
+            self._drop_order(Refusal.WRONG_STATE)
+            self.stopping = True
 
     def filled_came(self, said: Filled, asked: Wish | None) -> None:
         self.reading.filled_came(said, forgotten=self.state in FORGOTTEN)
