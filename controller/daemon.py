@@ -28,8 +28,8 @@ from controller.machine import MachineClock, MachineRandomness, boot_id
 from controller.printing.escpos import MODELS
 from controller.printing.port import PortPrinter, PortSettings
 from controller.printing.spool import Printer, PrintQueue, SpoolDirectory
-from controller.pumps.core import LinePort
-from controller.pumps.line import LineSettings, SerialLinePort, is_pty
+from controller.pumps.core import LinePort, LineSettings
+from controller.pumps.line import SerialLinePort, is_pty
 from controller.station import Station, read_books
 from controller.store.journal import Journal, JournalError
 from controller.store.whitelist import Whitelist

@@ -20,7 +20,7 @@ from card_io.keys import FileKeyStore
 from controller.domain.seams import Clock
 from controller.machine import MachineClock
 from controller.printing.escpos import MODELS
-from controller.pumps.line import LineSettings
+from controller.pumps.core import LineSettings
 from sim.cards.tcp import TcpReaderDevice
 from sim.chance import Chance
 from sim.control import ControlPort, Standing, Totals

@@ -18,8 +18,7 @@ from controller.domain.desk import Command, CommandResult, Snapshot
 from controller.domain.seams import US_PER_MS, US_PER_S, Clock
 from controller.printing.escpos import MODELS
 from controller.printing.spool import MemorySpool, PrintQueue
-from controller.pumps.core import LinePort
-from controller.pumps.line import LineSettings
+from controller.pumps.core import LinePort, LineSettings
 from controller.station import Station, read_books
 from controller.store.journal import Journal
 from controller.store.whitelist import Whitelist, build, read_csv

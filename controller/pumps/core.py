@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from controller.domain.seams import US_PER_S
 from controller.pumps.words import Order, PumpEvent
 
 
@@ -24,6 +25,25 @@ class Turn:
     window_us: int
     silence_us: int
     complete: Callable[[bytes], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class LineSettings:
+    """How bytes look on the wire. The defaults are DART's; `parity` is N, E or O."""
+
+    baud: int = 9_600
+    bits: int = 8
+    parity: str = "O"
+    stop: int = 1
+
+    @property
+    def byte_bits(self) -> int:
+        """Bits that one byte takes on the wire, start bit included."""
+        return 1 + self.bits + (self.parity != "N") + self.stop
+
+    def wire_us(self, count: int) -> int:
+        """How long `count` bytes take."""
+        return count * self.byte_bits * US_PER_S // self.baud
 
 
 class PumpCore(Protocol):

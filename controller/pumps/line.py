@@ -11,12 +11,11 @@ import os
 import stat
 import termios
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import serial
 
 from controller.domain.seams import US_PER_S, Clock
-from controller.pumps.core import LinePort, Turn
+from controller.pumps.core import LinePort, LineSettings, Turn
 from controller.pumps.schedule import LineSchedule
 from controller.pumps.words import Order, PumpEvent
 
@@ -45,25 +44,6 @@ class PortError(OSError):
 
     def __str__(self) -> str:
         return str(self.strerror)
-
-
-@dataclass(frozen=True, slots=True)
-class LineSettings:
-    """How bytes look on the wire. The defaults are DART's; `parity` is N, E or O."""
-
-    baud: int = 9_600
-    bits: int = 8
-    parity: str = "O"
-    stop: int = 1
-
-    @property
-    def byte_bits(self) -> int:
-        """Bits that one byte takes on the wire, start bit included."""
-        return 1 + self.bits + (self.parity != "N") + self.stop
-
-    def wire_us(self, count: int) -> int:
-        """How long `count` bytes take."""
-        return count * self.byte_bits * US_PER_S // self.baud
 
 
 def _port_error(path: str, error: Exception) -> PortError:

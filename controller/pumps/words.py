@@ -39,15 +39,42 @@ class Preset:
 
 @dataclass(frozen=True, slots=True)
 class Authorise:
-    """Let the pump deliver from these logical nozzles, up to the preset."""
+    """Let the pump deliver from these logical nozzles, up to the preset; without one, a full tank.
+
+    `price`: what was frozen at the decision. A protocol that has no preset of money makes one of volume from it,
+    rounded down.
+    """
 
     nozzles: tuple[int, ...]
     preset: Preset | None = None
+    price: UnitPrice | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
     """End the delivery now; it goes before every other order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suspend:
+    """Hold a running delivery; it may be resumed. The pump answers with `Suspended`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Let a suspended delivery go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadTotals:
+    """Read a nozzle's totaliser while the pump is idle. The answer is `Totals` with `asked` set."""
+
+    nozzle: int
+
+
+@dataclass(frozen=True, slots=True)
+class Identify:
+    """Ask what the pump is. The answer is `Identity`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +91,7 @@ class Clear:
     token: int
 
 
-Order = Authorise | Stop | SetPrices | Clear
+Order = Authorise | Stop | Suspend | Resume | ReadTotals | Identify | SetPrices | Clear
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +151,23 @@ class Completed:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """A nozzle's volume totaliser, read while nothing runs (at start)."""
+    """A nozzle's volume totaliser, read while nothing runs: at start, or because it was `asked` for."""
 
     nozzle: int
     totaliser_ml: int
+    asked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Suspended:
+    """A delivery is held: by order, or by the pump. `Fuelling` or `Authorised` follows when it goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What the pump says it is, in words for people."""
+
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,4 +194,18 @@ class LinkFault:
     detail: str
 
 
-PumpEvent = Online | Offline | Idle | Calling | Authorised | Fuelling | Completed | Totals | Alarm | Refused | LinkFault
+PumpEvent = (
+    Online
+    | Offline
+    | Idle
+    | Calling
+    | Authorised
+    | Fuelling
+    | Suspended
+    | Completed
+    | Totals
+    | Identity
+    | Alarm
+    | Refused
+    | LinkFault
+)

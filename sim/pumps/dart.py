@@ -12,7 +12,7 @@ from controller.domain.quantities import UnitPrice
 from controller.pumps.dart import transactions as dart
 from controller.pumps.dart.errors import BadBlock, FrameError
 from controller.pumps.dart.frame import TX_MAX, Control, Frame, decode, encode, split
-from controller.pumps.dart.settings import DartSettings
+from controller.pumps.dart.settings import PRICE_MAX, DartSettings
 from controller.pumps.dart.transactions import State
 from sim.pumps.head import HeadChange, PumpHead
 
@@ -334,7 +334,7 @@ class DartTwin:
         return self.head.amount_minor(now_us) // self.settings.amount_minor(1) % 10**8
 
     def _price_digits(self, nozzle: int) -> int:
-        return self.settings.price_digits(self.head.price(nozzle)) or 0
+        return self.settings.price_digits(self.head.price(nozzle), most=PRICE_MAX) or 0
 
     def _total(self, counter: int, now_us: int) -> None:
         numbers = range(1, len(self.head.nozzles) + 1)

@@ -13,9 +13,8 @@ from itertools import cycle
 from typing import Protocol
 
 from controller.domain.seams import Clock, Timer
-from controller.pumps.core import Turn
+from controller.pumps.core import LineSettings, Turn
 from controller.pumps.dart.frame import is_whole
-from controller.pumps.line import LineSettings
 from sim.pumps.head import HeadChange, PumpHead
 
 READ_BYTES = 4_096

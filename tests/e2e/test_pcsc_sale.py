@@ -16,7 +16,7 @@ from controller.domain.records import Authorised, Delivery, Funds, Settlement, S
 from controller.domain.tokens import Assurance, TokenKind
 from controller.install import install
 from controller.machine import MachineClock
-from controller.pumps.line import LineSettings
+from controller.pumps.core import LineSettings
 from controller.store.journal import Journal
 from sim.cards.vpcd import serve_vpcd
 from sim.chance import Chance

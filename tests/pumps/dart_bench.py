@@ -79,7 +79,7 @@ def bench(nozzles: int = 1, *, overrun_ml: int = 0, **twin_options: bool | int) 
     head = PumpHead(
         [HeadNozzle(f"grade {n}", PRICE, 1_000_000 * n) for n in range(1, nozzles + 1)], TRY, overrun_ml=overrun_ml
     )
-    settings = DartSettings(0x50, TRY, nozzles=nozzles)
+    settings = DartSettings(address=0x50, currency=TRY, nozzles=nozzles)
     return Bench(DartTwin(head, settings, **twin_options), DartPump(settings))  # type: ignore[arg-type]
 
 

@@ -12,10 +12,10 @@ import serial
 from controller.domain.quantities import CURRENCIES, UnitPrice
 from controller.domain.seams import ClockQuality, Now, Timer
 from controller.machine import MachineClock
-from controller.pumps.core import LinePort, PumpCore, Turn
+from controller.pumps.core import LinePort, LineSettings, PumpCore, Turn
 from controller.pumps.dart.frame import is_whole
 from controller.pumps.dart.pump import DartPump, DartSettings
-from controller.pumps.line import LineRunner, LineSettings, PortError, SerialLinePort
+from controller.pumps.line import LineRunner, PortError, SerialLinePort
 from controller.pumps.schedule import LineSchedule
 from controller.pumps.words import (
     Authorise,
@@ -71,7 +71,7 @@ class Station:
     def __init__(self, count: int = 2) -> None:
         self.clock = LoopClock()
         self.heads = {n: PumpHead([HeadNozzle("diesel", PRICE)], TRY, flow_ml_per_s=5_000) for n in range(1, count + 1)}
-        settings = {n: DartSettings(0x50 + n, TRY, display_hold_ms=100) for n in self.heads}
+        settings = {n: DartSettings(address=0x50 + n, currency=TRY, display_hold_ms=100) for n in self.heads}
         self.twins = [DartTwin(self.heads[n], settings[n], reply_latency_us=5_000) for n in self.heads]
         self.line = PtyLine(self.twins, self.clock)
         self.ports: list[SerialLinePort] = []

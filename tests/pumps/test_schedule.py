@@ -35,7 +35,7 @@ class Line:
         self.twins: dict[int, DartTwin] = {}
         cores: dict[int, PumpCore] = {}
         for point in range(1, count + 1):
-            settings = DartSettings(0x50 + point, TRY)
+            settings = DartSettings(address=0x50 + point, currency=TRY)
             head = PumpHead([HeadNozzle("diesel", UnitPrice(4000, 2))], TRY)
             self.twins[point] = DartTwin(head, settings)
             cores[point] = DartPump(settings)

@@ -9,9 +9,9 @@ import pytest
 
 from controller.domain.quantities import CURRENCIES, UnitPrice
 from controller.domain.seams import US_PER_S, ClockQuality, Now, Timer
-from controller.pumps.core import LinePort, PumpCore
+from controller.pumps.core import LinePort, LineSettings, PumpCore
 from controller.pumps.dart.pump import DartPump, DartSettings
-from controller.pumps.line import LineRunner, LineSettings
+from controller.pumps.line import LineRunner
 from controller.pumps.schedule import LineSchedule
 from controller.pumps.words import Authorise, Calling, Clear, Completed, Preset, PumpEvent
 from sim.pumps.dart import DartTwin
@@ -76,7 +76,7 @@ def run(seed: int, *, skip: bool, seconds: int, latency_us: int = 25_000) -> tup
     clock = JumpingClock(loop)
     chance = random.Random(seed)
     heads = {n: PumpHead([HeadNozzle("a", PRICE), HeadNozzle("b", PRICE)], TRY) for n in range(1, 4)}
-    settings = {n: DartSettings(0x50 + n, TRY, nozzles=2) for n in heads}
+    settings = {n: DartSettings(address=0x50 + n, currency=TRY, nozzles=2) for n in heads}
     twins = [DartTwin(heads[n], settings[n], reply_latency_us=latency_us) for n in heads]
     port = SimLinePort(twins, LineSettings(), clock, skip=skip)
     story: Story = []
@@ -153,7 +153,7 @@ def run_at_boundaries(seed: int, latency_us: int, *, skip: bool) -> tuple[Story,
     loop = JumpingLoop()
     clock = JumpingClock(loop)
     head = PumpHead([HeadNozzle("a", PRICE)], TRY)
-    settings = DartSettings(0x50, TRY)
+    settings = DartSettings(address=0x50, currency=TRY)
     port = SimLinePort([DartTwin(head, settings, reply_latency_us=latency_us)], LineSettings(), clock, skip=skip)
     story: Story = []
     cores: dict[int, PumpCore] = {1: DartPump(settings)}

@@ -91,6 +91,8 @@ class Delivery:
                 return self._submit_prices(order)
             case Clear():
                 return self._submit_clear(order, now_us)
+            case _:
+                return Refusal.UNSUPPORTED
 
     def _submit_stop(self, order: Stop) -> None:
         self.stopping = True
