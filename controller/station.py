@@ -9,8 +9,11 @@ import logging
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
+import msgspec
+
 from card_io.reader import CardPresented, CardReader, CardRefused, CardRemoved, ReaderDown, ReaderUp
 from controller.config import LineTable, PointTable, StationConfig
+from controller.decisions import refuse
 from controller.domain.books import Books, Sale, Unpaid
 from controller.domain.days import BusinessDay
 from controller.domain.desk import (
@@ -30,7 +33,7 @@ from controller.domain.receipt import ReceiptSite, receipt_lines, receipt_of, re
 from controller.domain.records import RowName, Started, Stopped
 from controller.domain.seams import Clock, Randomness
 from controller.domain.tokens import Assurance, card_token
-from controller.point import FuellingPoint, TokenShown, refuse
+from controller.point import FuellingPoint, TokenShown
 from controller.printing.escpos import PrinterModel, slip_bytes
 from controller.printing.spool import PrintQueue, Slip, slip_name
 from controller.pumps import words
@@ -266,6 +269,9 @@ class Station:
                     self.site.trouble(where, None)
                 case ReaderDown():
                     self.site.trouble(where, event.text)
+        # It is read once and cannot be asked again. Pumps, plates, cash and the other readers go on without it.
+        self.site.trouble(where, "The card reader's program has ended: take plates or cash, and restart the station")
+        await asyncio.Event().wait()
 
     async def _delivered(self, name: RowName) -> None:
         unpaid = self.site.books.unpaid.get(name)
@@ -308,7 +314,8 @@ class Station:
             text = f"{token.shown}: {money_text(balance.amount_minor, self.config.currency)}"
             return CommandResult(command.command_id, done=True, text=text)
         if balance.heard is Heard.REFUSED:
-            return CommandResult(command.command_id, done=False, reason="refused", text=balance.text)
+            refusal = refuse(command.command_id, Reason.HEADQUARTERS_REFUSED)
+            return msgspec.structs.replace(refusal, text=balance.text or refusal.text)
         return refuse(command.command_id, Reason.HEADQUARTERS_SILENT)
 
     def _link_changed(self, state: LinkState) -> None:

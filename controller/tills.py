@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from controller.decisions import refuse
 from controller.domain.books import Books, Sale, Unpaid
 from controller.domain.desk import (
     LEASE_MS,
@@ -28,12 +29,11 @@ from controller.domain.desk import (
 from controller.domain.reasons import CATALOGUE, Reason
 from controller.domain.records import Funds, RowName, Settlement, Tender, TenderKind, parse_row_name
 from controller.domain.seams import US_PER_MS
-from controller.point import FuellingPoint, refuse
+from controller.point import FuellingPoint
 from controller.site import Site
 from controller.store.writer import JournalUnwritable
 
 REMEMBERED_ANSWERS = 2_000
-STOPPING = "The station is being stopped: look whether it was done when it runs again"
 
 
 @dataclass(slots=True)
@@ -92,7 +92,7 @@ class Tills:
         # A till that goes away in the middle takes nothing back: what is on disk must come into the books.
         await asyncio.wait({known.task})
         if known.task.cancelled():
-            return CommandResult(command.command_id, done=False, reason="stopping", text=STOPPING)
+            return refuse(command.command_id, Reason.STATION_STOPPING)
         return known.task.result()
 
     async def close(self) -> None:
@@ -224,6 +224,9 @@ class Tills:
             amount_minor = found.delivery.amount_minor
             if command.given_minor < amount_minor:
                 return refuse(command.command_id, Reason.TENDER_TOO_SMALL)
+            if command.tender is TenderKind.BANK_CARD and command.given_minor > amount_minor:
+                # Change for a card would be cash paid out on it.
+                return refuse(command.command_id, Reason.TENDER_TOO_LARGE)
             tender = Tender(command.tender, amount_minor, command.given_minor)
             try:
                 sale, receipt = await self._settle_locked(found, (tender,), till, command.command_id)

@@ -99,8 +99,14 @@ class ControlClient:
         if self._streams is None:
             self._streams = await asyncio.open_connection(HOST, self._port)
         reader, writer = self._streams
-        writer.write(msgspec.json.encode({"ask": what}) + b"\n")
-        line = await reader.readline()
+        try:
+            writer.write(msgspec.json.encode({"ask": what}) + b"\n")
+            line = await reader.readline()
+        except BaseException:
+            # Called off in the middle: its answer is still to come, and must not be taken for the next one's.
+            writer.close()
+            self._streams = None
+            raise
         if not line:
             raise ConnectionError("the bench has ended")
         return line

@@ -161,7 +161,8 @@ class ReleaseDelivery(_Command, frozen=True, tag="release"):
 
 
 class PayDelivery(_Command, frozen=True, tag="pay"):
-    """Settle a delivery that this till has leased. `given_minor`: what was handed over, at least the amount."""
+    """Settle a delivery that this till has leased. `given_minor`: what was handed over: in cash at least
+    the amount, by bank card exactly it."""
 
     delivery_id: str
     tender: TenderKind

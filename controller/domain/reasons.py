@@ -26,6 +26,7 @@ class Reason(StrEnum):
     PUMP_BUSY = "pump_busy"
     PUMP_OFFLINE = "pump_offline"
     PUMP_REFUSED = "pump_refused"
+    PUMP_STOPPED = "pump_stopped"
     TWO_UNPAID = "two_unpaid"
     POINT_UNKNOWN = "point_unknown"
     NOTHING_TO_ANSWER = "nothing_to_answer"
@@ -34,9 +35,12 @@ class Reason(StrEnum):
     LEASED_ELSEWHERE = "leased_elsewhere"
     NOT_LEASED = "not_leased"
     TENDER_TOO_SMALL = "tender_too_small"
+    TENDER_TOO_LARGE = "tender_too_large"
     PRESET_INVALID = "preset_invalid"
     JOURNAL_FULL = "journal_full"
     HEADQUARTERS_SILENT = "headquarters_silent"
+    HEADQUARTERS_REFUSED = "headquarters_refused"
+    STATION_STOPPING = "station_stopping"
     COMMAND_REUSED = "command_reused"
 
 
@@ -89,6 +93,9 @@ CATALOGUE: dict[Reason, ReasonText] = {
     Reason.PUMP_REFUSED: ReasonText(
         "The pump did not take the order: hang up the nozzle and try again", "Please hang up and try again"
     ),
+    Reason.PUMP_STOPPED: ReasonText(
+        "This pump was stopped: the nozzle must be hung up first", "Hang up the nozzle, please"
+    ),
     Reason.TWO_UNPAID: ReasonText(
         "Two deliveries wait unpaid at this pump: take the money for one first", "Please pay first"
     ),
@@ -101,6 +108,9 @@ CATALOGUE: dict[Reason, ReasonText] = {
     ),
     Reason.NOT_LEASED: ReasonText("Open the sale at this till first", "Please wait"),
     Reason.TENDER_TOO_SMALL: ReasonText("The money given is less than the amount", "Not enough money"),
+    Reason.TENDER_TOO_LARGE: ReasonText(
+        "A bank card pays exactly the amount: no cash is given back on it", "The card pays the exact amount"
+    ),
     Reason.PRESET_INVALID: ReasonText("A preset is one of money or volume, above zero", "Preset not possible"),
     Reason.JOURNAL_FULL: ReasonText(
         "The journal cannot be written (disk full or broken): nothing new is sold until there is room again",
@@ -108,6 +118,12 @@ CATALOGUE: dict[Reason, ReasonText] = {
     ),
     Reason.HEADQUARTERS_SILENT: ReasonText(
         "Headquarters did not answer in time: ask again later", "Not available at the moment"
+    ),
+    Reason.HEADQUARTERS_REFUSED: ReasonText(
+        "Headquarters refuses to answer: ask its office", "Not available: ask your company"
+    ),
+    Reason.STATION_STOPPING: ReasonText(
+        "The station is being stopped: look whether it was done when it runs again", "Please wait"
     ),
     Reason.COMMAND_REUSED: ReasonText(
         "This command id was used for something else: send a new one", "Please try again"

@@ -150,6 +150,10 @@ def test_it_is_approved_when(asked: Request, known: Facts, limits: Limits) -> No
 
 def test_every_reason_that_a_list_can_give_has_a_case() -> None:
     about_pumps_and_tills = {
+        Reason.PUMP_STOPPED,
+        Reason.TENDER_TOO_LARGE,
+        Reason.HEADQUARTERS_REFUSED,
+        Reason.STATION_STOPPING,
         Reason.PRICE_MISSING,
         Reason.PUMP_NOT_CALLING,
         Reason.PUMP_BUSY,

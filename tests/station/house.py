@@ -32,9 +32,8 @@ from controller.domain.records import Authorised, Body, Declined, Delivery, Reco
 from controller.domain.seams import US_PER_MS, US_PER_S
 from controller.printing.escpos import MODELS
 from controller.printing.spool import MemorySpool, PrintQueue
-from controller.pumps.core import LinePort
+from controller.pumps.core import LinePort, LineSettings
 from controller.pumps.dart import transactions as dart
-from controller.pumps.line import LineSettings
 from controller.station import Station, read_books
 from controller.store.journal import Journal
 from controller.store.whitelist import Whitelist, build, read_csv
@@ -124,7 +123,18 @@ class Wire:
 
     def __init__(self, twin: DartTwin) -> None:
         self.twin = twin
-        self.cut = False
+        self.line: LinePort | None = None
+        self._cut = False
+
+    @property
+    def cut(self) -> bool:
+        return self._cut
+
+    @cut.setter
+    def cut(self, cut: bool) -> None:
+        self._cut = cut
+        if self.line is not None:
+            self.line.wake()  # in virtual time a line rests until something happens: this does
 
     @property
     def head(self) -> PumpHead:
@@ -475,7 +485,10 @@ class House:
         if line.name in self.lines_down:
             raise OSError(5, f"line {line.name}: the converter is unplugged")
         wires = [self.wires[place.number] for place in PLACES if place.line == line.name]
-        return SimLinePort(wires, LineSettings(baud=line.baud), self.clock)
+        port = SimLinePort(wires, LineSettings(baud=line.baud), self.clock)
+        for wire in wires:
+            wire.line = port
+        return port
 
     def _pump_hears(self, point: int, item: dart.ToPump) -> None:
         if not isinstance(item, dart.Command):

@@ -76,6 +76,19 @@ async def test_a_tender_that_is_too_small_is_refused_and_change_is_said(house: H
     assert house.books.sums.sales == 1
 
 
+@pytest.mark.parametrize(
+    ("given_minor", "reason"), [(4_411, Reason.TENDER_TOO_SMALL), (4_413, Reason.TENDER_TOO_LARGE), (4_412, "")]
+)
+@story()
+async def test_a_bank_card_pays_the_exact_amount_and_no_change_is_given_for_it(
+    house: House, given_minor: int, reason: str
+) -> None:
+    sale = await house.cash_delivery(1, 1_000)
+    paid = await house.pay(sale, given_minor, tender=TenderKind.BANK_CARD)
+    assert (paid.done, paid.reason, paid.change_minor) == (not reason, reason, 0)
+    assert house.books.sums.sales == (0 if reason else 1)
+
+
 @story()
 async def test_an_account_is_no_tender_of_a_till(house: House) -> None:
     sale = await house.cash_delivery(1, 1_000)

@@ -164,5 +164,22 @@ async def test_a_declined_card_on_a_full_disk_stops_no_other_pump(house: House) 
     assert (await house.authorise(2)).done
     await house.fills(2, 1_000)
     await house.until(lambda: house.books.sums.deliveries == 1)
-    house.disk_full = None
-    await house.until(lambda: house.story().count("declined") == 1, 10)
+
+
+@pytest.mark.parametrize("plate", [False, True])
+@story()
+async def test_a_decline_on_a_full_disk_says_so_and_does_not_block_its_point(house: House, plate: bool) -> None:
+    """A refusal is no fuel: its row may be missing, its pump may not stand still for it."""
+    await house.calls(1, 1)
+    _full(house, "declined")
+    if plate:
+        assert (await house.authorise(1, plate="99 XX 1")).reason == Reason.JOURNAL_FULL
+    else:
+        house.show_card(1)
+    await house.state(1, PointState.ERROR)
+    assert house.point(1).reason == Reason.JOURNAL_FULL
+    house.hang_up(1)
+    await house.state(1, PointState.IDLE, seconds=5)
+    await house.cash_delivery(1, 1_000)
+    assert "declined" not in house.story()
+    assert house.meters_ml() == 1_000

@@ -5,10 +5,12 @@ import asyncio
 import pytest
 
 from controller.domain.desk import AskBalance, PointState
-from controller.domain.reasons import Reason
+from controller.domain.headquarters import Balance, Heard
+from controller.domain.reasons import CATALOGUE, Reason
 from sim.chance import Chance
 from sim.headquarters import LinkQuality, SimulatedHeadquarters
 from sim.site import STATION_ID
+from sync.link import StationLink
 from sync.runner import LinkDown
 from sync.wire import REQUESTS_PATH
 from tests.station.house import CARD, CARD_STOPPED, KNOWN_PLATE, OTHER_TILL, House, story
@@ -141,6 +143,21 @@ async def test_a_balance_of_what_is_on_no_list_is_not_even_asked(house: House) -
         assert not answer.done
         assert answer.text
     assert road.asked == 0
+
+
+@pytest.mark.parametrize("said", ["This account is closed: ring the office", ""])
+@story()
+async def test_a_balance_that_headquarters_refuses_is_refused_in_its_own_words(
+    house: House, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    async def balance(self: StationLink, account: str, question: str) -> Balance:
+        return Balance(Heard.REFUSED, text=said)
+
+    monkeypatch.setattr(StationLink, "balance", balance)
+    await _join(house)
+    answer = await house.command(AskBalance("1", card=CARD))
+    assert (answer.done, answer.reason) == (False, Reason.HEADQUARTERS_REFUSED)
+    assert answer.text == (said or CATALOGUE[Reason.HEADQUARTERS_REFUSED].attendant)
 
 
 @story()

@@ -2,11 +2,13 @@
 
 import pytest
 
+from controller.decisions import UNUSED_AUTHORISATION_S
 from controller.domain.desk import AuthorisePoint, Need, PointState, StopAll, StopPoint
 from controller.domain.reasons import Reason
-from controller.point import UNUSED_AUTHORISATION_S
+from controller.point import TokenShown
+from controller.pumps import words
 from controller.pumps.dart.transactions import State
-from tests.station.house import CARD_PLATE, ITS_PLATE, House, story
+from tests.station.house import CARD_PLATE, ITS_PLATE, KNOWN_PLATE, House, story
 
 
 @story()
@@ -53,7 +55,8 @@ async def test_a_stop_wins_over_an_authorisation_being_written(house: House, mom
     answer = await house.authorise(1)
     await house.wait(10)
     assert house.meters_ml() == 0, "the pump was let go after the stop"
-    assert not answer.done
+    assert answer.reason == Reason.PUMP_STOPPED
+    assert house.point(1).state is PointState.STOPPED
     assert house.story() == ["authorised", "released"]
     house.hang_up(1)
     await house.state(1, PointState.IDLE)
@@ -76,13 +79,150 @@ async def test_a_stop_goes_past_what_waits_in_the_inbox(house: House) -> None:
 
 
 @story()
-async def test_after_a_stop_the_attendant_may_let_the_pump_go_again(house: House) -> None:
+async def test_after_a_stop_a_calling_pump_says_so_at_once_and_waits_for_its_nozzle(house: House) -> None:
     await house.calls(1)
+    house.squeeze(1, 2_000)
     await house.command(StopAll("all"))
-    await house.wait(5)  # the pump itself must have said that it stands
+    assert house.point(1).state is PointState.STOPPED
+    assert house.point(1).reason == Reason.PUMP_STOPPED
+    assert "hung up" in house.point(1).text
+    await _nothing_lets_it_go(house)
+    house.hang_up(1)
+    await house.state(1, PointState.IDLE)
+    await house.calls(1)
     assert (await house.authorise(1)).done
     await house.fills(1, 2_000)
     await house.until(lambda: house.books.sums.deliveries == 1)
+
+
+@pytest.mark.parametrize("everything", [False, True])
+@story()
+async def test_a_stopped_delivery_keeps_its_pump_stopped_until_the_nozzle_is_hung_up(
+    house: House, everything: bool
+) -> None:
+    await house.calls(1)
+    await house.authorise(1)
+    house.squeeze(1, 50_000)
+    await house.shown_ml(3_000, 1)
+    await house.command(StopAll("stop") if everything else StopPoint("stop", 1))
+    await house.until(lambda: house.books.sums.deliveries == 1, 10)
+    await house.wait(10)  # booked, cleared, and the pump calls again
+    assert house.point(1).volume_ml == house.deliveries[0].volume_ml, "what flowed stays on the tile"
+    await _nothing_lets_it_go(house)
+    house.hang_up(1)
+    await house.state(1, PointState.IDLE)
+    await house.wait(5)
+    house.lift(1)
+    await house.state(1, PointState.CALLING, PointState.AUTHORISED)
+    await house.wait(5)
+    assert house.point(1).state is PointState.CALLING, "a card that was shown to a stopped pump pays for the next one"
+    house.show_card(1)
+    await house.fills(1, 1_000)
+    await house.until(lambda: house.books.sums.sales == 1)
+    house.assert_books_agree(deliveries=2)
+
+
+async def _nothing_lets_it_go(house: House) -> None:
+    """No attendant, no plate and no card: the tile says that it is stopped, and goes on to say so."""
+    before_ml = house.meters_ml()
+    for plate in ("", KNOWN_PLATE):
+        assert (await house.authorise(1, plate=plate)).reason == Reason.PUMP_STOPPED
+    assert (await house.answer(1, Need.PLATE, ITS_PLATE)).reason == Reason.PUMP_STOPPED
+    house.show_card(1)
+    for _ in range(30):
+        await house.wait(1)
+        assert house.point(1).state is PointState.STOPPED
+    assert house.meters_ml() == before_ml
+    assert not house.books.open
+
+
+@pytest.mark.parametrize("everything", [False, True])
+@story()
+async def test_a_stop_of_an_idle_pump_does_not_block_its_next_customer(house: House, everything: bool) -> None:
+    await house.command(StopAll("stop") if everything else StopPoint("stop", 1))
+    await house.wait(2)
+    await house.cash_delivery(1, 1_000)
+    await house.command(StopAll("again"))
+    house.show_card(1)
+    await house.until(lambda: "lift the nozzle" in house.point(1).text, 5)
+    await house.command(StopAll("and again"))
+    house.lift(1)
+    await house.state(1, PointState.AUTHORISED)
+
+
+@story()
+async def test_a_nozzle_that_was_lifted_just_before_the_stop_is_hung_up_first(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tile still shows the pump as idle when the attendant presses the key."""
+    point = house.station.points[1]
+    post = point.post
+    seen: list[PointState] = []
+
+    def lifted(message: words.PumpEvent | TokenShown) -> None:
+        post(message)
+        if isinstance(message, words.Calling) and not seen:
+            seen.append(house.point(1).state)
+            point.stop()
+
+    monkeypatch.setattr(point, "post", lifted)
+    house.lift(1)
+    await house.state(1, PointState.STOPPED)
+    assert seen == [PointState.IDLE]
+    await _nothing_lets_it_go(house)
+    house.hang_up(1)
+    await house.state(1, PointState.IDLE)
+    await house.cash_delivery(1, 1_000)
+
+
+@story()
+async def test_a_stop_ends_the_question_that_a_card_was_asked(house: House) -> None:
+    await house.calls(1)
+    house.show_card(1, CARD_PLATE)
+    await house.state(1, PointState.DECIDING)
+    await house.command(StopPoint("stop", 1))
+    assert house.point(1).need is None
+    await _nothing_lets_it_go(house)
+
+
+@story()
+async def test_a_card_held_for_a_pump_that_is_stopped_does_not_let_it_go(house: House) -> None:
+    await house.calls(1)
+    house.wires[1].cut = True
+    await house.state(1, PointState.OFFLINE)
+    house.show_card(1)
+    await house.wait(1)
+    await house.command(StopAll("all"))
+    house.wires[1].cut = False
+    await house.state(1, PointState.STOPPED, seconds=20)
+    await _nothing_lets_it_go(house)
+
+
+@story()
+async def test_a_stopped_pump_is_still_stopped_when_its_line_was_broken_meanwhile(house: House) -> None:
+    await house.calls(1)
+    await house.command(StopPoint("stop", 1))
+    house.wires[1].cut = True
+    await house.state(1, PointState.OFFLINE)
+    assert (await house.authorise(1)).reason == Reason.PUMP_OFFLINE
+    house.wires[1].cut = False
+    await house.state(1, PointState.STOPPED, seconds=20)
+    await _nothing_lets_it_go(house)
+    house.hang_up(1)
+    await house.state(1, PointState.IDLE)
+
+
+@pytest.mark.parametrize("kind", ["authorised", "declined"])
+@story()
+async def test_a_stop_while_the_disk_refuses_is_what_the_tile_says(house: House, kind: str) -> None:
+    await house.calls(1)
+    house.disk_full = lambda records: True
+    house.at(f"before {kind}", lambda: house.send(StopAll("stop")))
+    asked = house.send(AuthorisePoint("a", 1, plate="99 XX 1" if kind == "declined" else ""))
+    assert (await asked).reason == Reason.JOURNAL_FULL
+    await house.state(1, PointState.STOPPED, seconds=1)
+    await house.wait(5)
+    assert house.point(1).state is PointState.STOPPED
 
 
 @story()
