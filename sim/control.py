@@ -88,6 +88,7 @@ class ControlClient:
     def __init__(self, port: int) -> None:
         self._port = port
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._asking = asyncio.Lock()
 
     async def totals(self) -> Totals:
         return msgspec.json.decode(await self._ask("totals"), type=Totals)
@@ -96,9 +97,12 @@ class ControlClient:
         return msgspec.json.decode(await self._ask("street"), type=list[Standing])
 
     async def _ask(self, what: str) -> bytes:
-        if self._streams is None:
-            self._streams = await asyncio.open_connection(HOST, self._port)
-        reader, writer = self._streams
+        async with self._asking:  # an answer belongs to the question before it
+            if self._streams is None:
+                self._streams = await asyncio.open_connection(HOST, self._port)
+            return await self._exchange(*self._streams, what)
+
+    async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, what: str) -> bytes:
         try:
             writer.write(msgspec.json.encode({"ask": what}) + b"\n")
             line = await reader.readline()

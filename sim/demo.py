@@ -6,6 +6,7 @@ against each other.
 
 import asyncio
 import contextlib
+import signal
 import tempfile
 import threading
 from collections.abc import AsyncIterator, Iterator
@@ -51,6 +52,8 @@ class Summary(msgspec.Struct, frozen=True):
 @click.option("--keep", type=click.Path(file_okay=False, path_type=Path), help="Use this new folder and keep it.")
 def demo(headless: bool, sales: int, seed: int, keep: Path | None) -> None:
     """A whole SIMULATED station: headquarters, controller, pumps, readers, printer, customers, terminal."""
+    for number in (signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, _end)
     with _folder(keep) as folder:
         cast = (
             Cast(seed, "brisk", sales, questions=True, flow_ml_per_s=FLOW_BRISK_ML_PER_S)
@@ -66,6 +69,11 @@ def demo(headless: bool, sales: int, seed: int, keep: Path | None) -> None:
             except BackstageError as error:
                 click.echo(str(error), err=True)
                 raise SystemExit(1) from error
+
+
+def _end(number: int, _frame: object) -> None:
+    """The window was closed, or somebody told us to end: what was started ends too."""
+    raise SystemExit(128 + number)
 
 
 @contextlib.contextmanager
