@@ -20,6 +20,7 @@ from controller.domain.quantities import same_price
 from controller.domain.reasons import CATALOGUE, Reason
 from controller.domain.records import Delivery, Funds, PumpAlarm, RowName, TotaliserRead, UnrecordedDelivery
 from controller.domain.tokens import TokenRef
+from controller.found import as_delivered
 from controller.pumps import words
 from controller.site import Site
 
@@ -211,10 +212,12 @@ class FuellingPoint:
             await self._decisions.release("nothing was dispensed")
             self._tell(words.Clear(event.clear_token))
             return
-        if self._booked_already(event):
+        delivered = self._as_delivered(event)
+        if delivered is None:
             await self._decisions.release("nothing more was dispensed")
             self._tell(words.Clear(event.clear_token))
             return
+        event = delivered
         self.display.volume_ml, self.display.amount_minor = event.volume_ml, event.amount_minor
         state = PointState.STOPPED if self._decisions.stopping else PointState.COMPLETED
         self.display.show(state, keep=True, nozzle=event.nozzle)
@@ -229,20 +232,17 @@ class FuellingPoint:
         self._tell(words.Clear(event.clear_token))
         await self._on_delivery(body.name)
 
-    def _booked_already(self, event: words.Completed) -> bool:
-        """A pump that still holds a delivery of before a restart or a broken line tells it again."""
-        last = self._site.books.last_delivery.get(self.number)
-        if last is None or not event.at_start:
-            return False
-        booked = last[1]
-        same = (booked.nozzle, booked.volume_ml, booked.amount_minor) == (
-            event.nozzle,
-            event.volume_ml,
-            event.amount_minor,
+    def _as_delivered(self, event: words.Completed) -> words.Completed | None:
+        """With the nozzle that really gave it; None if it is booked already."""
+        books = self._site.books
+        last = books.last_delivery.get(self.number)
+        authorisation = self._decisions.authorisation
+        return as_delivered(
+            event,
+            last=last[1] if last else None,
+            authorised=authorisation[1] if authorisation else None,
+            known_ml=lambda nozzle: books.totaliser_ml.get((self.number, nozzle)),
         )
-        # A second delivery of the very same volume moves the totaliser on; only without one must the values do.
-        totalisers = (event.totaliser_ml, booked.totaliser_after_ml)
-        return same and (None in totalisers or totalisers[0] == totalisers[1])
 
     def _delivery_of(self, event: words.Completed) -> Delivery:
         grade = self.grade(event.nozzle) or self.grade(1)

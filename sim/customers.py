@@ -138,11 +138,13 @@ class Customer:
             if visit.pays is Pays.CARD and card is not None and slot is not None:
                 slot.insert(card)
             await self._wait(chance.between(*self._tempo.lift_ms))
+            before_ml = head.totaliser_ml(visit.nozzle, self._now())
             head.lift(visit.nozzle, self._now())
             head.squeeze(visit.want_ml, self._now())
             await self._fill(head)
             head.hang_up(self._now())
-            filled_ml = head.volume_ml(self._now())
+            # By the meter: the display may still show the customer before.
+            filled_ml = head.totaliser_ml(visit.nozzle, self._now()) - before_ml
             if visit.pays is Pays.CARD and slot is not None:
                 slot.remove()
         finally:

@@ -100,7 +100,7 @@ EDGES: dict[str, tuple[str, str]] = {
     "sim/cards/vpcd.py": ("socket", "simulated cards for a real PC/SC daemon"),
     "sim/commands.py": ("tempfile time", "the command line: a folder for a world, and how long it took"),
     "sim/control.py": ("asyncio.open_connection asyncio.start_server", "people at the bench, over TCP"),
-    "sim/demo.py": (".glob() .mkdir() .read_text() httpx tempfile threading", "a whole demonstration in one command"),
+    "sim/demo.py": (".glob() .mkdir() .read_text() httpx signal tempfile threading", "a demonstration in one command"),
     "sim/loop.py": ("asyncio.sleep loop.call_at", "virtual time is made here"),
     "sim/printer.py": ("loop.add_reader os.openpty os.read os.write tty", "a printer behind a pseudo terminal"),
     "sim/pumps/port.py": ("loop.add_reader os.openpty os.read os.write tty", "pumps behind a pseudo terminal"),
