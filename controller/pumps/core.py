@@ -5,7 +5,7 @@ A pump core is sans-IO: it says which bytes go out next and is told what came ba
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from controller.domain.seams import US_PER_S
 from controller.pumps.words import Order, PumpEvent
@@ -18,6 +18,9 @@ class Turn:
     `gap_us`: silence before it. `window_us`: how long the first byte of the answer may take; 0 means that no
     answer comes (an acknowledgement). `silence_us`: this much quiet within an answer ends it. `complete` says
     whether the bytes so far are a whole answer.
+
+    `follow_us`, of a turn that nobody answers: the silence that is enough between it and a turn to another pump,
+    for the line is still ours; 0 lets it follow directly. None: this turn's own `gap_us`.
     """
 
     data: bytes
@@ -25,6 +28,7 @@ class Turn:
     window_us: int
     silence_us: int
     complete: Callable[[bytes], bool]
+    follow_us: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,11 @@ class LineSettings:
 
 
 class PumpCore(Protocol):
-    """One pump on a line, in one protocol."""
+    """One pump on a line, in one protocol.
+
+    What `owes_turn`, `urgent` and `busy` say changes only in `submit`, `next_turn`, `received` and `skipped`, so
+    that a line of 32 pumps need not ask all of them before each turn.
+    """
 
     @property
     def name(self) -> str:
@@ -97,6 +105,18 @@ class PumpCore(Protocol):
         ...
 
 
+@runtime_checkable
+class StopsAll(Protocol):
+    """A pump core whose protocol can stop every pump of a line by one transmission: beside `PumpCore`."""
+
+    def stop_all_turn(self) -> Turn | None:
+        """The transmission that stops all; None if these pumps do not know it. Changes nothing in the core.
+
+        What is answered to it goes to no pump: each is told to stop besides, and confirms that by its own status.
+        """
+        ...
+
+
 class LinePort(Protocol):
     """A half-duplex serial line. The only way in which bytes reach pumps."""
 
@@ -120,3 +140,15 @@ class LinePort(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class PacedPort(Protocol):
+    """A port whose silences take real time, offered beside `LinePort`: what goes out is then chosen at their end.
+
+    So an order that comes during a silence does not wait for an exchange that had not begun.
+    """
+
+    async def silence(self, gap_us: int) -> None:
+        """Return when the line has been silent for `gap_us`; at once if that is 0."""
+        ...

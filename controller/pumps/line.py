@@ -14,8 +14,8 @@ from collections.abc import Callable, Sequence
 
 import serial
 
-from controller.domain.seams import US_PER_S, Clock
-from controller.pumps.core import LinePort, LineSettings, Turn
+from controller.domain.seams import US_PER_S, Clock, Timer
+from controller.pumps.core import LinePort, LineSettings, PacedPort, Turn
 from controller.pumps.schedule import LineSchedule
 from controller.pumps.words import Order, PumpEvent
 
@@ -23,7 +23,11 @@ PTY_MAJORS = range(136, 144)
 """Device numbers of pseudo terminals (Linux, Documentation/admin-guide/devices.txt)."""
 READ_BYTES = 4_096
 USB_SLACK_US = 20_000
-"""USB converters hold bytes back for up to 16 ms: added to every window and silence."""
+"""USB converters hold bytes back for up to 16 ms: added to every window and silence, which only silent pumps use up."""
+ANSWER_BYTES_MAX = 1_024
+"""Far above any protocol's answer: a converter that never falls silent must not hold the line."""
+SILENCE_TRIES_MAX = 3
+"""Likewise: after so many disturbed silences we speak all the same, and the pumps fall silent by their own rules."""
 REOPEN_US = 3 * US_PER_S
 """A pulled cable is looked for so often."""
 WHAT_TO_DO = {
@@ -64,32 +68,38 @@ def is_pty(path: str) -> bool:
 
 
 class SerialLinePort:
-    """A real serial port; implements `LinePort`. Open and use it inside a running event loop."""
+    """A real serial port; implements `LinePort` and `PacedPort`. Open and use it inside a running event loop."""
 
-    def __init__(self, path: str, settings: LineSettings, clock: Clock) -> None:
+    def __init__(self, path: str, settings: LineSettings, clock: Clock, *, slack_us: int | None = None) -> None:
+        """`slack_us`: how long the converter may hold bytes back; without it, what USB needs, and 0 on a pty."""
         self.path = path
         self.settings = settings
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._buffer = bytearray()
         self._error: PortError | None = None
-        self._waiter: asyncio.Future[None] | None = None
+        self._turn: Turn | None = None
+        self._ended: asyncio.Future[None] | None = None
+        self._timer: Timer | None = None
         try:
-            self.serial = self._open(settings.parity)
+            self.serial = self._open(settings.bits, settings.parity)
         except (OSError, termios.error) as error:
             raise _port_error(path, error) from error
+        if slack_us is None:
+            slack_us = 0 if is_pty(path) else USB_SLACK_US
+        self._slack_us = slack_us
         self._fd: int = self.serial.fileno()
         self._loop.add_reader(self._fd, self._readable)
         self._quiet_since_us = self._now()
         self._closed = False
 
-    def _open(self, parity: str) -> serial.Serial:
+    def _open(self, bits: int, parity: str) -> serial.Serial:
         settings = self.settings
         try:
             return serial.Serial(
                 self.path,
                 settings.baud,
-                bytesize=settings.bits,
+                bytesize=bits,
                 parity=parity,
                 stopbits=settings.stop,
                 timeout=0,
@@ -97,11 +107,12 @@ class SerialLinePort:
                 exclusive=True,
             )
         except (OSError, termios.error) as error:
-            # A pseudo terminal has no parity. Linux ignores it among other changes, but refuses it when nothing else
-            # is left to change: when the terminal was opened before.
-            if parity == serial.PARITY_NONE or "Invalid argument" not in str(error) or not is_pty(self.path):
+            # A pseudo terminal has eight bits and no parity. Linux ignores others among other changes, but refuses them
+            # when nothing else is left to change: when the terminal was opened before.
+            plain = (serial.EIGHTBITS, serial.PARITY_NONE)
+            if (bits, parity) == plain or "Invalid argument" not in str(error) or not is_pty(self.path):
                 raise
-            return self._open(serial.PARITY_NONE)
+            return self._open(*plain)
 
     def _now(self) -> int:
         return self._clock.now().mono_us
@@ -116,33 +127,68 @@ class SerialLinePort:
         except OSError as error:
             self._error = _port_error(self.path, error)
             self._loop.remove_reader(self._fd)
+            self._end()
         else:
+            first = not self._buffer
             self._buffer += data
             self._quiet_since_us = self._now()
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+            turn = self._turn
+            if turn is None:
+                return
+            if turn.complete(bytes(self._buffer)) or len(self._buffer) > ANSWER_BYTES_MAX:
+                self._end()
+            elif first:
+                self._wait_until(self._quiet_since_us + turn.silence_us + self._slack_us)
+
+    async def silence(self, gap_us: int) -> None:
+        """Return when the line has been silent for `gap_us`; at once if that is 0, behind our own bytes."""
+        for _ in range(SILENCE_TRIES_MAX):
+            if not gap_us or self._now() >= self._quiet_since_us + gap_us:
+                return
+            await self._clock.sleep_until(self._quiet_since_us + gap_us)
 
     async def transact(self, turn: Turn) -> bytes:
         """Send, and wait for the answer. `PortError` if the port is gone."""
-        await self._clock.sleep_until(self._quiet_since_us + turn.gap_us)
+        await self.silence(turn.gap_us)
         self._check()
         sent_us = self._send(turn.data)
         if turn.window_us == 0:
             return b""
-        deadline_us = sent_us + turn.window_us + USB_SLACK_US
-        while True:
-            await self._input_until(deadline_us)
-            self._check()
-            if self._buffer and turn.complete(bytes(self._buffer)):
-                break
-            now_us = self._now()
-            if self._buffer:
-                deadline_us = self._quiet_since_us + turn.silence_us + USB_SLACK_US
-            if now_us >= deadline_us:
-                break
+        self._turn = turn
+        self._ended = self._loop.create_future()
+        self._wait_until(sent_us + turn.window_us + self._slack_us)
+        try:
+            await self._ended
+        finally:
+            self._turn = self._ended = None
+            if self._timer is not None:
+                self._timer.cancel()
+        self._check()
         answer = bytes(self._buffer)
         self._buffer.clear()
         return answer
+
+    def _wait_until(self, deadline_us: int) -> None:
+        """For the answer, or for the rest of it."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._clock.call_at(deadline_us, self._waited)
+
+    def _waited(self) -> None:
+        # One timer an answer, not one a byte: what came meanwhile is looked at when it ends.
+        turn = self._turn
+        if turn is None:
+            return
+        until_us = self._quiet_since_us + turn.silence_us + self._slack_us
+        if self._buffer and until_us > self._now():
+            self._wait_until(until_us)
+        else:
+            self._end()
+
+    def _end(self) -> None:
+        """The answer is whole, or no more of it will come."""
+        if self._ended is not None and not self._ended.done():
+            self._ended.set_result(None)
 
     def _send(self, data: bytes) -> int:
         """Give the bytes to the port; returns when the last of them will have left it, in microseconds."""
@@ -154,22 +200,13 @@ class SerialLinePort:
             raise _port_error(self.path, error) from error
         if written != len(data):
             raise PortError(errno.EIO, f"serial port {self.path}: it takes no more bytes: check the converter")
-        self._quiet_since_us = self._now() + self.settings.wire_us(len(data))
+        # What follows directly waits in the port until our bytes before it have left.
+        self._quiet_since_us = max(self._now(), self._quiet_since_us) + self.settings.wire_us(len(data))
         return self._quiet_since_us
 
     def _check(self) -> None:
         if self._error is not None:
             raise self._error
-
-    async def _input_until(self, deadline_us: int) -> None:
-        """Return when bytes came (or the port failed) or at the deadline."""
-        waiter = self._waiter = self._loop.create_future()
-        timer = self._clock.call_at(deadline_us, lambda: None if waiter.done() else waiter.set_result(None))
-        try:
-            await waiter
-        finally:
-            timer.cancel()
-            self._waiter = None
 
     async def rest(self, turns: Sequence[Turn]) -> int:
         """A real line is never skipped."""
@@ -218,6 +255,14 @@ class LineRunner:
     def submit(self, point: int, order: Order) -> None:
         """Give a pump an order; what becomes of it is an event."""
         self._schedule.submit(point, order, self._now())
+        self._wake()
+
+    def stop_all(self) -> None:
+        """Stop every pump of the line, before everything else; each answers for itself, by an event."""
+        self._schedule.stop_all(self._now())
+        self._wake()
+
+    def _wake(self) -> None:
         if self._port is not None:
             self._port.wake()
         if self._down_waiter is not None and not self._down_waiter.done():
@@ -244,17 +289,32 @@ class LineRunner:
                 self._port = None
 
     async def _turns(self, port: LinePort) -> None:
+        paced = port if isinstance(port, PacedPort) else None
         while True:
-            cycle = self._schedule.quiet_cycle(self._now())
-            if cycle is not None:
-                skipped = await port.rest(cycle)
-                if skipped:
-                    self._schedule.skipped(skipped)
-                    continue
+            if paced is not None:
+                await paced.silence(self._schedule.silence_us(self._now()))
+            elif await self._rested(port):
+                continue
             _, turn = self._schedule.next(self._now())
             answer = await port.transact(turn)
             self._schedule.answered(answer, self._now())
             self._pass_on()
+
+    async def _rested(self, port: LinePort) -> int:
+        """Leave out quiet turns, as many as the port says."""
+        cycle = self._schedule.quiet_cycle(self._now())
+        if cycle is None:
+            return 0
+        until_us = self._schedule.quiet_until_us
+        timer = None if until_us is None else self._clock.call_at(until_us, port.wake)
+        try:
+            skipped = await port.rest(cycle)
+        finally:
+            if timer is not None:
+                timer.cancel()
+        if skipped:
+            self._schedule.skipped(skipped)
+        return skipped
 
     def _pass_on(self) -> None:
         for point, event in self._schedule.events():

@@ -10,14 +10,12 @@ from controller.pumps.words import (
     Authorise,
     Authorised,
     Calling,
-    Clear,
     Completed,
     Fuelling,
     LinkFault,
+    Order,
     Preset,
     PumpEvent,
-    SetPrices,
-    Stop,
 )
 from sim.pumps.dart import DartTwin
 from sim.pumps.head import HeadNozzle, PumpHead
@@ -64,7 +62,7 @@ class Bench:
         for _ in range(turns):
             self.step()
 
-    def submit(self, order: Authorise | Stop | SetPrices | Clear) -> None:
+    def submit(self, order: Order) -> None:
         self.core.submit(order, self.now_us)
 
     def kinds(self) -> list[str]:

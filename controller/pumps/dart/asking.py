@@ -26,9 +26,12 @@ class Ask(Enum):
     PRICES = auto()
     FILLING = auto()
     TOTAL = auto()
+    SUSPEND = auto()
+    RESUME = auto()
+    IDENTITY = auto()
 
 
-CONFIRMED_BY_STATUS = frozenset({Ask.STOP, Ask.RESET, Ask.AUTHORISE, Ask.PRICES})
+CONFIRMED_BY_STATUS = frozenset({Ask.STOP, Ask.RESET, Ask.AUTHORISE, Ask.PRICES, Ask.SUSPEND, Ask.RESUME})
 
 
 class Wish(NamedTuple):

@@ -11,9 +11,10 @@ Knows what is wanted and not how it is asked: no link, no tries, no clock, port 
 """
 
 from controller.pumps.dart.asking import Ask, Wish
+from controller.pumps.dart.errands import Errands
 from controller.pumps.dart.reading import NOTHING_FILLED, POLLS_WITHOUT_FILLING, Reading
 from controller.pumps.dart.settings import DartSettings
-from controller.pumps.dart.states import FORGOTTEN, HELD, LIVE, PHASES, RESTING, Move, Phase
+from controller.pumps.dart.states import FORGOTTEN, HELD, LIVE, PHASES, RESTING, RUNNING, Move, Phase
 from controller.pumps.dart.transactions import Filled, NozzleState, State
 from controller.pumps.words import (
     Alarm,
@@ -31,8 +32,8 @@ from controller.pumps.words import (
     PumpEvent,
     Refusal,
     Refused,
-    SetPrices,
     Stop,
+    Suspended,
     Totals,
 )
 
@@ -60,14 +61,18 @@ class Delivery:
         """When a cleared delivery leaves the display."""
         self.stopping = False
         self.order: Authorise | None = None
-        self.prices_digits: tuple[int, ...] = ()
+        self.errands = Errands(self.settings, self._tell)
         self._stop: Stop | None = None
-        self._prices: SetPrices | None = None
         self._presets_dirty = True
         self._first_contact = True
         self._fresh_status = self._fresh_nozzle = self._recheck = False
         self._said: tuple[str, int] | None = None
         self._at_start = False
+        self._held = False
+        """`Suspended` was told."""
+
+    def _tell(self, event: PumpEvent) -> None:
+        self.events.append(event)
 
     # --- orders ---------------------------------------------------------------------------------------------
 
@@ -77,9 +82,8 @@ class Delivery:
             self.events.append(Refused(order, reason))
 
     def _submitted(self, order: Order, now_us: int) -> Refusal | None:
-        if self.phase in (Phase.AWAY, Phase.ASKING):
-            if isinstance(order, Stop) and self.phase is Phase.ASKING:
-                self._submit_stop(order)  # nothing is promised, and it goes out all the same
+        stop_unseen = isinstance(order, Stop) and self.phase is Phase.ASKING  # it need not know what it stops
+        if self.phase in (Phase.AWAY, Phase.ASKING) and not stop_unseen:
             return Refusal.OFFLINE
         match order:
             case Stop():
@@ -87,12 +91,10 @@ class Delivery:
                 return None
             case Authorise():
                 return self._submit_authorise(order)
-            case SetPrices():
-                return self._submit_prices(order)
             case Clear():
                 return self._submit_clear(order, now_us)
             case _:
-                return Refusal.UNSUPPORTED
+                return self.errands.submit(order, self.phase, self.state, out=self.reading.out)
 
     def _submit_stop(self, order: Stop) -> None:
         self.stopping = True
@@ -114,13 +116,6 @@ class Delivery:
         # RESET forgets presets as well: without it, one that was never used would bound this delivery.
         needs_reset = self.state is not State.RESET or self._presets_dirty
         self.phase = Phase.RESETTING if needs_reset else Phase.AUTHORISING
-        return None
-
-    def _submit_prices(self, order: SetPrices) -> Refusal | None:
-        digits = self.settings.all_prices_digits(order.prices)
-        if digits is None:
-            return Refusal.UNSUPPORTED
-        self._prices, self.prices_digits = order, digits
         return None
 
     def _submit_clear(self, order: Clear, now_us: int) -> Refusal | None:
@@ -161,12 +156,15 @@ class Delivery:
             return Wish(Ask.STOP)
         if self.phase is Phase.ASKING or (self._recheck and self.phase is not Phase.AWAY):
             return Wish(Ask.STATUS)
+        return self.errands.hold or self._wish_of_phase(now_us) or self.errands.identity
+
+    def _wish_of_phase(self, now_us: int) -> Wish | None:
         match self.phase:
             case Phase.RESETTING:
                 return Wish(Ask.RESET)
             case Phase.AUTHORISING:
                 return Wish(Ask.AUTHORISE)
-            case Phase.FUELLING if self.reading.wants_filling:
+            case Phase.FUELLING if self.reading.wants_filling and self.state is not State.SUSPENDED:
                 return Wish(Ask.FILLING)
             case Phase.FINISHING:
                 return self._total_of(self.reading.sold[0]) if self.reading.final else Wish(Ask.FILLING)
@@ -177,14 +175,14 @@ class Delivery:
     def _wish_at_rest(self, now_us: int) -> Wish | None:
         if self.reset_due_us is not None and now_us >= self.reset_due_us:
             return Wish(Ask.RESET)
-        set_prices = Wish(Ask.PRICES) if self._prices is not None else None
+        errands, reading = self.errands, self.reading
         if self.state is State.NOT_PROGRAMMED:
-            return set_prices
-        if self.reading.start_totals:
-            return Wish(Ask.TOTAL, self.reading.start_totals[0])
-        if self.reading.out:
-            return self._total_of(self.reading.nozzle)
-        return set_prices if self.state is State.RESET else None
+            return errands.prices or errands.total
+        if reading.start_totals:
+            return Wish(Ask.TOTAL, reading.start_totals[0])
+        if reading.out:
+            return self._total_of(reading.nozzle) or errands.total
+        return errands.total or (errands.prices if self.state is State.RESET else None)
 
     def _total_of(self, nozzle: int) -> Wish | None:
         return Wish(Ask.TOTAL, nozzle) if self.reading.lacks_total(nozzle) else None
@@ -200,10 +198,15 @@ class Delivery:
         """The pump has not answered this in all its tries."""
         match wish.ask:
             case Ask.STATUS if self._fresh_status:
-                self._fresh_nozzle = True  # no DC3: take the nozzle as hung up, the pump will say otherwise
+                # No DC3: take the nozzle as hung up, the pump will say otherwise.
+                self.nozzle_came(NozzleState(0, 0, out=False), now_us)
+                self._fresh_nozzle = True
                 self.status_came()
             case Ask.STATUS:
                 self._fault("no_status", "the pump answers polls and does not give its status")
+                if self._recheck:  # what was known of it is of before its restart: begin as if it had been gone
+                    self.lost()
+                    self.found()
             case Ask.FILLING:
                 self.reading.polls_without_filling = 0
                 if self.reading.filled is not None:
@@ -213,6 +216,7 @@ class Delivery:
             case Ask.TOTAL:
                 self.gives_totals = False
                 self.reading.total_came(wish.nozzle, None)
+                self.errands.failed(wish)
             case Ask.RESET if self.phase is Phase.RESETTING:
                 self._drop_order(Refusal.NOT_CONFIRMED)
             case Ask.RESET:
@@ -224,9 +228,8 @@ class Delivery:
             case Ask.STOP:
                 self._refuse(self._stop, Refusal.NOT_CONFIRMED)
                 self.stopping, self._stop = False, None
-            case Ask.PRICES:
-                self._refuse(self._prices, Refusal.NOT_CONFIRMED)
-                self._prices = None
+            case _:
+                self.errands.failed(wish)
 
     def _fault(self, kind: str, detail: str) -> None:
         self.events.append(LinkFault(kind, detail))
@@ -244,12 +247,13 @@ class Delivery:
         if self.order is not None:
             self._drop_order(Refusal.OFFLINE)
         self._refuse(self._stop, Refusal.OFFLINE)
-        self._refuse(self._prices, Refusal.OFFLINE)
+        self.errands.lost()
         self.events.append(Offline())
         self._forget()
 
     def restarted(self) -> None:
         self._recheck = True
+        self._fresh_status = self._fresh_nozzle = False
         if self.phase is Phase.AUTHORISING:
             # It may have fuelled and forgotten: this order must not go out again.
             self._drop_order(Refusal.NOT_CONFIRMED)
@@ -274,29 +278,25 @@ class Delivery:
         self.gives_totals = True
         if self.reading.total_came(nozzle, total_ml):
             self.events.append(Totals(nozzle, total_ml))
+        self.errands.total_came(nozzle, total_ml)
 
     def block_came(self, before: State | None, *, status: bool, nozzle: bool, asked: Wish | None) -> None:
         """All of a block was told one by one: `status` and `nozzle` say what it had, `before` the state until then."""
         if asked == Wish(Ask.STATUS):
             self._fresh_status |= status
             self._fresh_nozzle |= nozzle
-        if asked == Wish(Ask.PRICES) and self._prices_taken(before, nozzle=nozzle):
-            self._prices = None
+        if asked == Wish(Ask.PRICES):
+            self.errands.look_at_prices(before, self.state, self.reading, nozzle=nozzle)
         if asked == Wish(Ask.STOP) and status and self.state not in LIVE:
             self.stopping, self._stop = False, None
         if status or (nozzle and (self.phase is Phase.ASKING or self.state is State.MAX)):
             self.status_came(asked)
-        if self.phase is Phase.FUELLING and self.reading.filled is not None and not self.reading.polls_without_filling:
-            self.events.append(Fuelling(self.reading.sold[0], *self._values()))
+        if not self._held and not self.reading.polls_without_filling:
+            self._tell_running()
 
-    def _prices_taken(self, before: State | None, *, nozzle: bool) -> bool:
-        if before is State.NOT_PROGRAMMED:
-            return self.state is not State.NOT_PROGRAMMED
-        # A pump that has no nozzle selected shows no price: then its fresh word is all there is, and the price is
-        # looked at again when it calls.
-        shown, number = self.reading.price, self.reading.nozzle
-        unseen = not shown or not 0 < number <= len(self.prices_digits)
-        return nozzle and (unseen or shown == self.prices_digits[number - 1])
+    def _tell_running(self) -> None:
+        if self.phase is Phase.FUELLING and self.reading.filled is not None:
+            self.events.append(Fuelling(self.reading.sold[0], *self._values()))
 
     # --- moves ----------------------------------------------------------------------------------------------
 
@@ -306,7 +306,7 @@ class Delivery:
             return
         if self.phase is Phase.ASKING and not (self._fresh_status and self._fresh_nozzle):
             return
-        self._recheck = False
+        self._recheck &= not (self._fresh_status and self._fresh_nozzle)
         if self._first_contact:
             self.events.append(Online())
         move = PHASES[self.phase][self.state]
@@ -361,6 +361,8 @@ class Delivery:
 
     def settle(self) -> None:
         """Say what is known and not said yet."""
+        self._settle_held()
+        self.errands.look(self.phase, self.state)
         if self.phase is Phase.FINISHING and self.reading.final:
             nozzle, price = self.reading.sold
             if self.reading.lacks_total(nozzle):
@@ -375,6 +377,16 @@ class Delivery:
             )
         elif self.phase in RESTING and not self._recheck:
             self._settle_at_rest()
+
+    def _settle_held(self) -> None:
+        held = self.phase in RUNNING and self.state is State.SUSPENDED
+        if held and not self._held:
+            self.events.append(Suspended())
+        elif self._held and not held:  # it goes on, or it is over and that is told elsewhere
+            if self.phase is Phase.ALLOWED:
+                self.events.append(Authorised())
+            self._tell_running()
+        self._held = held
 
     def _settle_at_rest(self) -> None:
         reading = self.reading

@@ -13,9 +13,6 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from controller.pumps.dart.errors import BadAddress, BadControl, BadCrc, BadEnd, TooLong, Unfinished
-from controller.pumps.dart.transactions import Command, Order, State, ToPump
-
-__all__ = ["Command", "Control", "Frame", "Order", "State", "ToPump", "decode", "encode", "is_whole", "split"]
 
 END = 0xFA
 ESCAPE = 0x10

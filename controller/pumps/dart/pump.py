@@ -21,8 +21,9 @@ from controller.pumps.words import Alarm, LinkFault, Order, PumpEvent
 
 __all__ = ["DartPump", "DartSettings"]
 
+PROCESSOR_RESTARTED = 0x01
 ALARM_TEXTS = {
-    0x01: "the pump's processor restarted",
+    PROCESSOR_RESTARTED: "the pump's processor restarted",
     0x03: "the pump's memory (RAM) is faulty",
     0x04: "the pump's program memory is faulty",
     0x06: "the pulser is faulty",
@@ -35,6 +36,8 @@ ALARM_TEXTS = {
     0x0F: "the hose leaks",
 }
 """DC5."""
+HOLD_WAYS_TRIES = 4
+"""Every second try looks at the status: so the first way is the 1st, 5th, the second way the 3rd try."""
 
 
 class DartPump:
@@ -122,12 +125,24 @@ class DartPump:
             case Ask.TOTAL:
                 return (dart.AskTotal(nozzle),)
             case Ask.PRICES:
-                return (dart.Prices(self._delivery.prices_digits),)
+                return (dart.Prices(self._delivery.errands.prices_digits),)
+            case Ask.SUSPEND | Ask.RESUME:
+                return (self._hold(ask),)
+            case Ask.IDENTITY:
+                return (dart.Command(dart.Order.RETURN_IDENTITY),)
             case Ask.AUTHORISE:
                 order = self._delivery.authorise_goes_out()
                 preset = self.settings.preset(order.preset) if order.preset else None
                 limits: tuple[dart.ToPump, ...] = (preset,) if preset else ()
                 return (dart.AllowNozzles(order.nozzles), *limits, dart.Command(dart.Order.AUTHORIZE))
+
+    def _hold(self, ask: Ask) -> dart.ToPump:
+        """Pumps know one way to be held or the other: both are tried, in turn."""
+        suspend = ask is Ask.SUSPEND
+        if self._asking is not None and self._asking.tries % HOLD_WAYS_TRIES == 1:
+            return dart.Command(dart.Order.SUSPEND if suspend else dart.Order.RESUME)
+        nozzle = self._delivery.reading.nozzle or 1
+        return dart.IdentityLost(nozzle) if suspend else dart.IdentityRegained(nozzle)
 
     # --- what comes back ------------------------------------------------------------------------------------
 
@@ -160,7 +175,7 @@ class DartPump:
             return
         delivery, asked = self._delivery, self._asked()
         before = delivery.state
-        status = nozzle = False
+        status = nozzle = restarted = False
         for item in items:
             match item:
                 case dart.Status(state):
@@ -173,12 +188,17 @@ class DartPump:
                     delivery.filled_came(item, asked)
                 case dart.Total(counter, total):
                     delivery.total_came(counter, self.settings.total_ml(total), asked)
+                case dart.Identity():
+                    delivery.errands.identity_came(item)
                 case dart.Alarmed(code):
+                    restarted |= code == PROCESSOR_RESTARTED
                     delivery.events.append(Alarm(code, ALARM_TEXTS.get(code, f"alarm {code:#04x}, unknown to us")))
                 case dart.Unusable(trans, data, why):
                     self._unusable("unusable", f"{trans:02x} {data.hex(' ')}: {why}")
         if self._asking is not None:
             self._asking.status_seen |= status
+        if restarted:
+            delivery.restarted()
         delivery.block_came(before, status=status, nozzle=nozzle, asked=asked)
 
     def _asked(self) -> Wish | None:

@@ -7,8 +7,8 @@ A phase is what the controller makes of the pump; a `State` is what the pump say
   waits for its `Clear`, whatever the pump says meanwhile, and is looked at again after that.
 - Once the pump may deliver, every status but the running ones ends the delivery, also those of a pump that
   forgot (RESET, NOT PROGRAMMED): its values are asked for as far as it still has them.
-- A delivery that the pump holds (COMPLETED, MAX, SWITCHED OFF) is finished at first sight. Where it is known to
-  be on disk (`CLEARED`, `RESETTING`), it is only waited for to go.
+- A delivery that the pump holds (COMPLETED, MAX, SWITCHED OFF) is finished at first sight, at start as at rest. Where
+  it is known to be on disk (`CLEARED`, `RESETTING`), it is only waited for to go.
 
 Knows no frames, and nothing of what a move does besides: `delivery.py` makes them.
 """
@@ -62,7 +62,7 @@ def _row(moves: str) -> dict[State, Move]:
 PHASES: dict[Phase, dict[State, Move]] = {
     #                          NOT_PROG. RESET  AUTHORIZED FILLING COMPLETED MAX  SWITCHED_OFF SUSPENDED
     Phase.ASKING:      _row("REST      REST   ALLOW      FUEL    FINISH    MAXED  FINISH       FUEL"),
-    Phase.READY:       _row("STAY      STAY   ALLOW      FUEL    FINISH    MAXED  STAY         FUEL"),
+    Phase.READY:       _row("STAY      STAY   ALLOW      FUEL    FINISH    MAXED  FINISH       FUEL"),
     Phase.CLEARED:     _row("REST      REST   ALLOW      FUEL    STAY      STAY   STAY         FUEL"),
     Phase.RESETTING:   _row("STAY      GO     ALLOW      FUEL    STAY      STAY   STAY         FUEL"),
     Phase.AUTHORISING: _row("FINISH    STAY   ALLOW      FUEL    FINISH    MAXED  FINISH       ALLOW"),
@@ -74,6 +74,7 @@ PHASES: dict[Phase, dict[State, Move]] = {
 # fmt: on
 
 RESTING = frozenset({Phase.READY, Phase.CLEARED})
+RUNNING = frozenset({Phase.ALLOWED, Phase.FUELLING})
 LIVE = frozenset({State.AUTHORIZED, State.FILLING, State.SUSPENDED})
 HELD = frozenset({State.COMPLETED, State.MAX, State.SWITCHED_OFF})
 FORGOTTEN = frozenset({State.NOT_PROGRAMMED, State.RESET})

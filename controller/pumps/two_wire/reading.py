@@ -1,0 +1,169 @@
+"""What a two-wire pump has said of its counters and of the delivery it holds, and what follows for a delivery.
+
+Numbers are the pump's raw digits, but for what ran by the totals. Knows no orders and no questions, and never moves
+a phase.
+"""
+
+from dataclasses import dataclass, field
+
+from controller.domain.quantities import amount_for, volume_for
+from controller.pumps.two_wire.blocks import TOTAL_DIGITS, WIDE_DIGITS, GradeTotals, Transaction
+from controller.pumps.two_wire.settings import TwoWireSettings
+
+POLLS_WITHOUT_MONEY = 2
+"""While fuelling: running money is asked for after so many polls."""
+POLLS_AFTER_VAIN = -20
+"""A pump that gives none is asked again after so many more."""
+DISPLAY_MAX = 10 ** WIDE_DIGITS[1]
+"""No delivery shows more: a counter that rose by this was changed, and counts no fuel."""
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """A delivery, in thousandths and minor units; `price` in raw digits."""
+
+    nozzle: int
+    volume_ml: int
+    amount_minor: int
+    price: int
+
+
+@dataclass(slots=True)
+class Reading:
+    """The facts of one pump, true while it answers. `nozzle` is 0 while it is not known which grade runs."""
+
+    settings: TwoWireSettings
+    nozzle: int = field(init=False)
+    totals: dict[int, GradeTotals] = field(default_factory=dict)
+    """By grade, as of the last reading."""
+    prices: dict[int, int] = field(default_factory=dict)
+    """By grade: what the pump said last, or took."""
+    fresh: bool = False
+    """Nothing has run since that reading."""
+    vain: bool = False
+    """Totals were asked for in vain, and nothing has run since."""
+    stale: bool = False
+    """That reading is of before the pump was away."""
+    before: dict[int, GradeTotals] = field(default_factory=dict)
+    """The totals before the delivery; empty if they are not known."""
+    unheard: bool = False
+    """More than this delivery may have run since `before`: nobody listened."""
+    money: int = 0
+    """Running money. Nothing checks it: for the display."""
+    polls_without_money: int = 0
+    transaction: Transaction | None = None
+    final: bool = False
+    """The transaction was said twice in the same words: its check sum has four bits only."""
+    transaction_vain: bool = False
+
+    def __post_init__(self) -> None:
+        self.nozzle = self._only()
+
+    def _only(self) -> int:
+        return 1 if self.settings.nozzles == 1 else 0
+
+    def after_silence(self) -> "Reading":
+        """What is left of it when the pump comes back."""
+        return Reading(self.settings, self.totals, self.prices, stale=True)
+
+    def spoil(self) -> None:
+        """Fuel may run, or may have run: totals must be read anew."""
+        self.fresh = self.vain = False
+
+    @property
+    def lacks_totals(self) -> bool:
+        return not self.fresh and not self.vain
+
+    def begin(self, nozzles: tuple[int, ...] = ()) -> None:
+        """A delivery of one of these nozzles begins; of any, where none is given."""
+        self.before = self.totals
+        self.unheard = self.stale
+        self.nozzle = nozzles[0] if len(set(nozzles)) == 1 else self._only()
+        self.money = 0
+        self.polls_without_money = POLLS_WITHOUT_MONEY
+        self.transaction = None
+        self.final = self.transaction_vain = False
+        self.spoil()
+
+    def totals_came(self, totals: tuple[GradeTotals, ...]) -> None:
+        self.totals = {item.grade: item for item in totals}
+        self.prices |= {item.grade: item.price for item in totals}
+        self.fresh, self.vain, self.stale = True, False, False
+
+    def transaction_came(self, said: Transaction) -> bool:
+        """False if it is another one than was said before."""
+        same = self.transaction is None or self.transaction == said
+        self.final = self.transaction == said
+        self.transaction = said
+        return same
+
+    def price(self, nozzle: int) -> int:
+        """The pump's price of a nozzle; 0 if it is not known."""
+        return self.prices.get(nozzle, 0)
+
+    def total_ml(self, nozzle: int) -> int | None:
+        """The totaliser as of after the delivery."""
+        found = self.totals.get(nozzle) if self.fresh else None
+        return self.settings.total_ml(found.volume) if found is not None else None
+
+    def running(self, price: int) -> tuple[int, int]:
+        """Volume and amount for the display: the pump says the money, the volume is rounded down and never booked."""
+        amount = self.settings.amount_minor(self.money)
+        known = self.settings.price(price)
+        return (volume_for(amount, known, self.settings.currency) if price else 0), amount
+
+    def rises(self) -> dict[int, int] | None:
+        """By nozzle, the digits by which its totaliser rose; None if that is not known."""
+        if not self.fresh or not self.before:
+            return None
+        found = {}
+        for grade, now in self.totals.items():
+            was = self.before.get(grade)
+            rise = (now.volume - was.volume) % 10**TOTAL_DIGITS if was is not None else 0
+            if rise and self.settings.total_ml(rise) < self.settings.volume_ml(DISPLAY_MAX):
+                found[grade] = rise
+        return found
+
+    def ran(self) -> bool:
+        """Whether anything was delivered, as far as can be known without the pump's word."""
+        rises = self.rises()
+        return bool(rises) if rises is not None else self.money > 0
+
+    def told(self, said: Transaction) -> Values:
+        """A delivery in the pump's own words."""
+        settings = self.settings
+        return Values(said.grade, settings.volume_ml(said.volume), settings.amount_minor(said.amount), said.price)
+
+    def nothing(self) -> Values:
+        """A delivery of nothing."""
+        return Values(self.nozzle, 0, 0, self.price(self.nozzle))
+
+    def found(self) -> Values | None:
+        """A delivery that the pump did not tell by itself; None if its totals do not say what ran.
+
+        The transaction counts if it agrees with the totals within a step of both; else it is an older one, and the
+        totals of volume and money say what ran.
+        """
+        rises = self.rises()
+        if not rises:
+            # Without totals, one that says less than what ran already is an older one.
+            said = self.transaction if self.final else None
+            return self.told(said) if said is not None and said.amount >= self.money else None
+        nozzle = self.nozzle if self.nozzle in rises else max(rises, key=rises.__getitem__)
+        volume_ml = self.settings.total_ml(rises[nozzle])
+        if self.final and self.transaction is not None:
+            told = self.told(self.transaction)
+            step_ml = self.settings.total_ml(1) + self.settings.volume_ml(1)
+            if told.nozzle == nozzle and abs(told.volume_ml - volume_ml) < step_ml:
+                return told
+        if self.unheard:
+            return None
+        return Values(nozzle, volume_ml, self._money_ran(nozzle, volume_ml), self.price(nozzle))
+
+    def _money_ran(self, nozzle: int, volume_ml: int) -> int:
+        """By the totals of money; by the price where they cannot be right."""
+        settings, price = self.settings, self.settings.price(self.price(nozzle))
+        digits = (self.totals[nozzle].amount - self.before[nozzle].amount) % 10**TOTAL_DIGITS
+        ran, worth = settings.amount_minor(digits), amount_for(volume_ml, price, settings.currency)
+        slack = amount_for(settings.total_ml(1), price, settings.currency) + 2 * settings.amount_minor(1)
+        return ran if abs(ran - worth) <= slack else worth

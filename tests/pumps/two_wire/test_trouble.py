@@ -1,0 +1,372 @@
+"""A two-wire pump's core when things go wrong: silence, restarts, old boards, pumps that forget, a bad line."""
+
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from controller.domain.quantities import amount_for
+from controller.pumps.two_wire.frame import Command, Status
+from controller.pumps.two_wire.states import Phase
+from controller.pumps.words import (
+    Authorise,
+    Authorised,
+    Calling,
+    Clear,
+    Completed,
+    Fuelling,
+    Idle,
+    LinkFault,
+    Offline,
+    Online,
+    Order,
+    Preset,
+    Refusal,
+    Refused,
+    Resume,
+    SetPrices,
+    Stop,
+    Suspended,
+    Totals,
+)
+from sim.pumps.two_wire import STATES, Signal
+from tests.pumps.two_wire.bench import PRICE, TRY, Bench, Mangle, bench, fuel, sale
+
+
+def test_five_missed_polls_are_offline_and_orders_are_refused_until_it_is_back() -> None:
+    b = bench()
+    b.until(Idle)
+    b.to_core = lambda _: b""
+    b.run(4)
+    assert "Offline" not in b.kinds()
+    b.step()
+    assert b.kinds()[-1] == "Offline"
+    orders: list[Order] = [Authorise((1,)), Stop(), SetPrices((PRICE,)), Clear(1)]
+    for order in orders:
+        b.submit(order)
+        assert b.told[-1] == Refused(order, Refusal.OFFLINE)
+    b.run(50)
+    b.to_core = bytes
+    b.until(Online)
+    b.run(20)
+    assert b.kinds().count("Offline") == 1
+    assert isinstance(b.told[-1], Idle)
+
+
+def test_a_pump_that_falls_silent_while_it_is_asked_for_its_delivery_is_offline_and_tells_it_again() -> None:
+    b = bench()
+    b.until(Idle)
+    fuel(b)
+    b.twin.head.hang_up(b.now_us)
+    while b.core.phase is not Phase.FINISHING:
+        b.step()
+    b.run(3)  # the state once more, totals, and the transaction once
+    b.to_core = lambda _: b""
+    b.until(Offline, 10)
+    b.to_core = bytes
+    done = b.until(Completed)
+    assert (done.volume_ml, done.at_start) == (5_000, True)
+
+
+@pytest.mark.parametrize(
+    ("state", "kinds"),
+    [
+        (Status.OFF, ["Online", "Totals", "Idle"]),
+        (Status.CALL, ["Online", "Calling"]),
+        (Status.AUTHORISED, ["Online", "Authorised"]),
+        (Status.BUSY, ["Online"]),
+        (Status.STOPPED, ["Online", "Suspended"]),
+        (Status.FEOT, ["Online", "Completed"]),
+    ],
+)
+def test_at_start_the_pump_is_told_as_it_is_found(state: Status, kinds: list[str]) -> None:
+    b = bench()
+    b.until(Idle)
+    if state is Status.AUTHORISED:
+        b.submit(Authorise((1,)))
+        b.until(Authorised)
+    elif state is Status.CALL:
+        b.twin.head.lift(1, b.now_us)
+    elif state is not Status.OFF:
+        b.twin.head.lift(1, b.now_us)
+        b.until(Calling)
+        b.submit(Authorise((1,)))
+        b.until(Authorised)
+        b.twin.head.squeeze(100_000, b.now_us)
+        b.run(30)
+        if state is Status.STOPPED:
+            b.submit(Stop())
+            b.until(Suspended)
+        elif state is Status.FEOT:
+            b.twin.head.hang_up(b.now_us)
+    b.restart_controller()
+    b.now_us += 60_000_000
+    b.run(60)
+    assert b.kinds() == kinds
+    assert any(isinstance(event, Fuelling) for event in b.told) == (state is Status.BUSY)
+    if state is Status.FEOT:
+        done = next(event for event in b.told if isinstance(event, Completed))
+        assert done.at_start
+        assert done.volume_ml == b.twin.head.volume_ml(b.now_us) // 10 * 10
+
+
+def test_a_delivery_that_still_runs_at_start_goes_on_to_its_end() -> None:
+    b = bench()
+    b.until(Idle)
+    b.twin.head.lift(1, b.now_us)
+    b.until(Calling)
+    b.submit(Authorise((1,)))
+    b.until(Authorised)
+    b.twin.head.squeeze(20_000, b.now_us)
+    b.run(20)
+    b.restart_controller()
+    b.until(Fuelling)
+    b.twin.head.hang_up(b.now_us)
+    done = b.until(Completed)
+    assert not done.at_start
+    assert done.volume_ml == b.twin.head.volume_ml(b.now_us) // 10 * 10
+
+
+def test_an_order_that_the_pump_ignores_is_not_confirmed_and_the_pump_is_stopped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    b = bench()
+    b.until(Idle)
+    monkeypatch.delitem(STATES, (Status.OFF, Signal.AUTHORISE))
+    b.submit(Authorise((1,)))
+    assert b.until(Refused) == Refused(Authorise((1,)), Refusal.NOT_CONFIRMED)
+    b.run(10)
+    assert b.twin.log.count(Command.AUTHORISE) == 6
+    assert Command.STOP in b.twin.log
+
+
+def test_a_preset_that_the_pump_cannot_use_is_never_followed_by_the_order() -> None:
+    b = bench()
+    b.until(Idle)
+    b.to_pump = lambda data: data[:-2] + b"\xe0\xf0" if len(data) > 1 else data
+    b.submit(Authorise((1,), Preset(amount_minor=5_000)))
+    assert b.until(Refused) == Refused(Authorise((1,), Preset(amount_minor=5_000)), Refusal.WRONG_STATE)
+    assert Command.AUTHORISE not in b.twin.log
+    assert b.core.link_faults["data_error"] >= 5
+
+
+def test_hanging_up_at_the_moment_of_the_order_leaves_the_valve_shut() -> None:
+    b = bench()
+    b.until(Idle)
+    b.twin.head.lift(1, b.now_us)
+    b.until(Calling)
+    b.submit(Authorise((1,)))
+    b.twin.head.hang_up(b.now_us)
+    b.now_us += 1
+    b.until(Refused)
+    b.twin.head.lift(1, b.now_us)
+    b.twin.head.squeeze(1_000, b.now_us)
+    b.run(50)
+    assert not any(isinstance(event, Authorised | Fuelling) for event in b.told)
+    assert b.twin.head.volume_ml(b.now_us) == 0
+
+
+def test_stop_all_stops_whoever_fuels() -> None:
+    b = bench()
+    b.until(Idle)
+    b.twin.head.lift(1, b.now_us)
+    b.until(Calling)
+    b.submit(Authorise((1,)))
+    b.until(Authorised)
+    b.twin.head.squeeze(90_000, b.now_us)
+    b.run(30)
+    assert b.twin.hears(b.core.stop_all_turn().data)
+    b.twin.receive(b.core.stop_all_turn().data, b.now_us)
+    b.until(Suspended)
+    held = b.twin.head.volume_ml(b.now_us)
+    b.submit(Resume())
+    b.until(Fuelling)
+    b.twin.broken(b.now_us)
+    b.run(20)
+    assert b.twin.head.volume_ml(b.now_us) > held, "this pump does not care for a break"
+
+
+# --- old boards: from delivering to off, and no word of it --------------------------------------------------
+
+
+def old(nozzles: int = 1, **more: Any) -> Bench:
+    return bench(nozzles, old_board=True, **more)
+
+
+def test_an_old_board_tells_its_sale_by_its_totals_and_its_last_transaction() -> None:
+    b = old(2)
+    b.until(Idle)
+    done = sale(b, nozzle=2)
+    assert done == Completed(1, 2, 5_000, 21_895, PRICE, 2_005_000, at_start=False)
+    b.submit(Clear(1))
+    b.run(10)
+    assert sale(b, 3_000, nozzle=1).volume_ml == 3_000
+
+
+def test_where_the_transaction_is_an_older_one_the_totals_say_what_ran() -> None:
+    b = old()
+    b.until(Idle)
+    fuel(b, 7_000)
+    b.twin.head.hang_up(b.now_us)
+    stale = b.twin._transaction
+    b.now_us += 1
+    b.twin.receive(b"", b.now_us)
+    b.twin._transaction = stale
+    done = b.until(Completed)
+    assert (done.volume_ml, done.amount_minor, done.price) == (7_000, amount_for(7_000, PRICE, TRY), PRICE)
+
+
+def test_an_old_board_without_fuel_is_no_sale() -> None:
+    b = old()
+    b.until(Idle)
+    b.twin.head.lift(1, b.now_us)
+    b.until(Calling)
+    b.submit(Authorise((1,)))
+    b.until(Authorised)
+    b.twin.head.hang_up(b.now_us)
+    assert b.until(Completed).volume_ml == 0
+
+
+def test_an_old_board_that_fuelled_unheard_is_not_authorised_again() -> None:
+    b = old()
+    b.until(Idle)
+    b.twin.head.lift(1, b.now_us)
+    b.until(Calling)
+    b.submit(Authorise((1,)))
+    while Command.AUTHORISE not in b.twin.log:
+        b.step()
+    b.to_core = lambda _: b""
+    b.step()
+    b.twin.head.squeeze(3_000, b.now_us)
+    b.now_us += 30_000_000
+    b.twin.head.hang_up(b.now_us)
+    b.now_us += 1
+    b.to_core = bytes
+    done = b.until(Completed)
+    assert (done.volume_ml, b.twin.log.count(Command.AUTHORISE)) == (3_000, 1)
+
+
+def test_an_old_board_that_ended_while_the_controller_was_away_is_found_by_its_totals() -> None:
+    b = old()
+    b.until(Idle)
+    b.twin.head.lift(1, b.now_us)
+    b.until(Calling)
+    b.submit(Authorise((1,)))
+    b.until(Authorised)
+    b.twin.head.squeeze(8_000, b.now_us)
+    b.restart_controller()
+    b.now_us += 60_000_000
+    b.twin.head.hang_up(b.now_us)
+    b.now_us += 1
+    b.until(Idle)
+    assert b.told[1:] == [Totals(1, 1_008_000), Idle()]
+
+
+def test_an_old_board_without_totals_is_believed_its_transaction() -> None:
+    b = old(twin={"has_totals": False})
+    b.until(Idle)
+    done = sale(b)
+    assert (done.volume_ml, done.amount_minor, done.totaliser_ml) == (5_000, 21_895, None)
+
+
+# --- a bad line ---------------------------------------------------------------------------------------------
+
+
+def lossy(chance: random.Random, percent: int, *, to_pump: bool) -> Mangle:
+    """Lose, cut, spoil or double what passes."""
+
+    def mangle(data: bytes) -> bytes:
+        if not data or chance.randrange(100) >= percent:
+            return data
+        match chance.randrange(5):
+            case 0:
+                return b""
+            case 1:
+                return data[: chance.randrange(len(data))]
+            case 2:
+                spoilt = bytearray(data)
+                spoilt[chance.randrange(len(spoilt))] ^= 1 << chance.randrange(8)
+                # A pump sees a wrong parity and drops the word; our own port may not.
+                return b"" if to_pump and len(data) == 1 else bytes(spoilt)
+            case 3 if not to_pump:
+                return chance.randbytes(chance.randrange(1, 40))
+            case _:
+                return data + data
+
+    return mangle
+
+
+@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("percent", [5, 20])
+@pytest.mark.parametrize("old_board", [False, True])
+def test_on_a_bad_line_each_sale_is_told_once_with_the_pumps_own_values(
+    seed: int, percent: int, *, old_board: bool
+) -> None:
+    b = bench(2, old_board=old_board)
+    chance = random.Random(seed)
+    b.until(Idle)
+    for number in range(3):
+        nozzle = chance.randrange(2) + 1
+        before = b.twin.head.totaliser_ml(nozzle, b.now_us)
+        b.to_pump, b.to_core = lossy(chance, percent, to_pump=True), lossy(chance, percent, to_pump=False)
+        b.twin.head.lift(nozzle, b.now_us)
+        for _ in range(50):
+            b.submit(Authorise((1, 2), Preset(amount_minor=90_000)))
+            b.run(60)
+            if b.core.phase in (Phase.ALLOWED, Phase.FUELLING):
+                break
+            if b.core.phase is Phase.HOLDING:  # it was stopped when its order was not confirmed
+                done = next(event for event in reversed(b.told) if isinstance(event, Completed))
+                b.submit(Clear(done.clear_token))
+                b.run(10)
+        b.twin.head.squeeze(2_000 + 500 * number, b.now_us)
+        b.run(200)
+        told = len(b.told)
+        b.twin.head.hang_up(b.now_us)
+        for _ in range(100):
+            b.run(20)
+            if b.core.phase is Phase.HOLDING:
+                break
+        sold = b.twin.head.totaliser_ml(nozzle, b.now_us) - before
+        said = [event for event in b.told[told:] if isinstance(event, Completed)]
+        assert sold == 2_000 + 500 * number
+        assert {(event.nozzle, event.volume_ml, event.amount_minor) for event in said} == {
+            (nozzle, sold, amount_for(sold, PRICE, TRY))
+        }
+        assert len(said) == 1 or all(event.at_start for event in said[1:]), "told again only after it was gone"
+        b.to_pump = b.to_core = bytes
+        for _ in range(30):
+            if b.core.phase is Phase.HOLDING:
+                break
+            b.run(10)
+        done = next(event for event in reversed(b.told) if isinstance(event, Completed))
+        b.submit(Clear(done.clear_token))
+        b.run(60)
+        assert b.core.phase is Phase.READY
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.binary(max_size=60), max_size=60), st.booleans())
+def test_after_any_garbage_the_pump_is_served_as_before(answers: list[bytes], authorised: bool) -> None:
+    b = bench()
+    b.until(Idle)
+    if authorised:
+        b.submit(Authorise((1,), Preset(volume_ml=1_000)))
+    for answer in answers:
+        b.core.next_turn(b.now_us)
+        b.now_us += 100_000
+        b.core.received(answer, b.now_us)
+        b.told += b.core.events()
+    faults = [event for event in b.told if isinstance(event, LinkFault)]
+    assert all(fault.kind and b.core.link_faults.total() for fault in faults)
+    for _ in range(40):
+        b.run(20)
+        done = [event for event in b.told if isinstance(event, Completed)]
+        if b.core.phase is Phase.HOLDING:
+            b.submit(Clear(done[-1].clear_token))
+        if b.core.phase is Phase.ALLOWED:
+            b.submit(Stop())
+    assert b.core.phase is Phase.READY
+    assert sale(b).volume_ml == 5_000
