@@ -21,9 +21,11 @@ COMMANDS = {
     "demo": ("sim.demo", "demo", "A whole simulated station in one command, with its terminal."),
     "hq": ("sync.hq.commands", "hq", "Headquarters: receives what the stations send."),
     "journal": ("controller.commands", "journal", "The station's journal: show and verify it."),
+    "pump": ("controller.pump_commands", "pump", "Orders to a running station's pumps, as a till gives them."),
     "sim": ("sim.commands", "sim", "Simulated pumps, readers and printers, and whole simulated days."),
     "station": ("controller.commands", "station", "The station: set it up, run it."),
     "terminal": ("terminal.commands", "terminal", "The attendant's terminal."),
+    "wire": ("controller.wire.commands", "wire", "What passes on a pump line: decode, record, show and replay it."),
     "whitelist": ("controller.commands", "whitelist", "The list of cards and plates."),
 }
 """By name: module, attribute, and one line of help, so that `--help` loads none of them."""

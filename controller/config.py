@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from controller.domain.meters import FLOW_LIMIT_ML_PER_S
 from controller.domain.products import Grade
 from controller.domain.quantities import CURRENCIES, Currency, Unit, UnitPrice, parse_decimal
 from controller.domain.receipt import WIDTH_MIN
@@ -20,6 +21,8 @@ MAX_POINTS = 64
 MAX_NOZZLES = 6
 FIRST_ADDRESS, LAST_ADDRESS = 0x50, 0x6F
 LAST_PORT = 65_535
+TOTALISER_DIGITS = range(4, 15)
+"""Fewer would roll over within a fill, more are on no pump."""
 
 
 class ConfigError(Exception):
@@ -79,6 +82,8 @@ class PointTable(_Table, frozen=True):
     amount_decimals: int = 2
     price_decimals: int = 2
     totaliser_decimals: int = 2
+    totaliser_digits: int = 10
+    flow_limit_ml_per_s: int = FLOW_LIMIT_ML_PER_S
 
 
 class ReaderTable(_Table, frozen=True):
@@ -262,9 +267,23 @@ def _check_points(file: StationFile, grades: dict[str, Grade], wrong: _Wrong) ->
             raise wrong(f"{key}.amount_decimals", f"{point.amount_decimals}: more than {file.station.currency} has")
         if point.volume_decimals > 3:
             raise wrong(f"{key}.volume_decimals", f"{point.volume_decimals}: expected at most 3")
+        _check_meters(key, point, wrong)
         numbers.add(point.number)
         addresses.add((point.line, point.address))
     return numbers
+
+
+def _check_meters(key: str, point: PointTable, wrong: _Wrong) -> None:
+    if point.totaliser_decimals > 3:
+        raise wrong(f"{key}.totaliser_decimals", f"{point.totaliser_decimals}: expected at most 3")
+    if point.totaliser_digits not in TOTALISER_DIGITS:
+        expected = f"{TOTALISER_DIGITS[0]} to {TOTALISER_DIGITS[-1]}, as many as the pump's counter has"
+        raise wrong(f"{key}.totaliser_digits", f"{point.totaliser_digits}: expected {expected}")
+    if point.flow_limit_ml_per_s <= 0:
+        raise wrong(
+            f"{key}.flow_limit_ml_per_s",
+            f"{point.flow_limit_ml_per_s}: expected what the pump gives at most in a second, such as 2500",
+        )
 
 
 def _readable(error: str, text: str) -> str:

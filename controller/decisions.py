@@ -9,6 +9,8 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import msgspec
+
 from controller.domain.decide import Approved, Facts, Needs, Refusal, Request, decide, narrow, preset_of
 from controller.domain.desk import AnswerNeed, AuthorisePoint, CommandResult, Need, PointState
 from controller.domain.products import Grade
@@ -72,7 +74,7 @@ class Decisions:
         self.stopped = True
         self._pending = None
         self._held = None
-        if self.display.state in _OPEN_STATES | {PointState.ERROR}:
+        if self.display.state in _OPEN_STATES | {PointState.ERROR, PointState.STOPPED}:
             self.show_stopped()
 
     def hung_up(self) -> None:
@@ -189,7 +191,7 @@ class Decisions:
             return Reason.PUMP_OFFLINE
         if self.stopped:
             return Reason.PUMP_STOPPED
-        if self.display.state in {PointState.AUTHORISED, PointState.FUELLING, PointState.COMPLETED}:
+        if self.display.state in _SERVED_STATES:
             return Reason.PUMP_BUSY
         if self.display.state not in _OPEN_STATES:
             return Reason.PUMP_NOT_CALLING
@@ -231,8 +233,13 @@ class Decisions:
             request = replace(request, odometer_km=int(digits))
         return await self._decide(request, pending.wanted, till, command.command_id)
 
+    def _called_grade(self) -> Grade | None:
+        """What the lifted nozzle gives, at the price that its customer reads: a newer one is for the next sale."""
+        grade, price = self._grade_of(self.display.nozzle), self.display.price
+        return grade if grade is None or price is None else msgspec.structs.replace(grade, price=price)
+
     def _request(self, token: TokenRef) -> Request:
-        grade = self._grade_of(self.display.nozzle)
+        grade = self._called_grade()
         assert grade is not None  # a point calls with a known grade only
         return Request(token, grade.code, grade.price, self._site.currency)
 
@@ -293,7 +300,7 @@ class Decisions:
         command_id: str,
     ) -> Reason | None:
         nozzle = self.display.nozzle
-        grade = self._grade_of(nozzle)
+        grade = self._called_grade()
         if grade is None or grade.price.value <= 0:
             return Reason.PRICE_MISSING
         if len(self._site.books.unpaid_at(self._number)) >= MAX_UNPAID:
@@ -313,7 +320,7 @@ class Decisions:
             limits=limits,
             preset_volume_ml=preset_ml,
             preset_amount_minor=preset_minor,
-            totaliser_before_ml=self._site.books.totaliser_ml.get((self._number, nozzle)),
+            totaliser_before_ml=self._site.books.totaliser_ml(self._number, nozzle),
             evidence=evidence,
             till=till,
             command_id=command_id,
@@ -328,7 +335,7 @@ class Decisions:
             return Reason.PUMP_STOPPED
         preset = None if preset_ml is None and preset_minor is None else words.Preset(preset_ml, preset_minor)
         self.display.show(PointState.AUTHORISED, keep=True, token=token.shown if token else "")
-        self._tell(words.Authorise((nozzle,), preset))
+        self._tell(words.Authorise((nozzle,), preset, grade.price))
         self.watch_unused()
         return None
 

@@ -110,6 +110,8 @@ volume_decimals = 2                 # how the pump counts; see its manual
 amount_decimals = 2
 price_decimals = 2
 totaliser_decimals = 2
+totaliser_digits = 10               # with its decimals; then it rolls over
+flow_limit_ml_per_s = 2500          # a totaliser that moves faster is another meter, not fuel
 
 [[points]]
 number = 2

@@ -11,21 +11,23 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-import msgspec
-
 from controller.decisions import Decisions, Display, refuse
-from controller.domain.desk import AnswerNeed, AuthorisePoint, CommandResult, PointState
+from controller.domain.desk import AnswerNeed, AuthorisePoint, CommandResult, PointState, PumpCommand, ResumePoint
+from controller.domain.meters import Meter
 from controller.domain.products import Grade
 from controller.domain.quantities import same_price
 from controller.domain.reasons import CATALOGUE, Reason
-from controller.domain.records import Delivery, Funds, PumpAlarm, RowName, TotaliserRead, UnrecordedDelivery
+from controller.domain.records import Delivery, Funds, PumpAlarm, RowName
 from controller.domain.tokens import TokenRef
+from controller.errands import Errands
 from controller.found import as_delivered
+from controller.meters import Meters
+from controller.pump_prices import PumpPrices
 from controller.pumps import words
 from controller.site import Site
 
-TOTALISER_RESOLUTION_ML = 10
-"""Pumps count hundredths: a smaller difference between two readings is no fuel."""
+HELD = "held: resume or stop"
+"""On the tile of a suspended pump."""
 
 log = logging.getLogger("forecourt.point")
 
@@ -54,21 +56,25 @@ class FuellingPoint:
         self,
         site: Site,
         number: int,
-        nozzles: tuple[Grade, ...],
+        nozzles: tuple[str, ...],
         tell: Callable[[words.Order], None],
         on_delivery: Callable[[RowName], Awaitable[None]],
         *,
-        counter_step_ml: int = TOTALISER_RESOLUTION_ML,
+        meter: Meter,
     ) -> None:
-        """`counter_step_ml`: the coarser step of the pump's display and its totaliser."""
+        """`nozzles`: the grades of its logical nozzles, by code."""
         self.number = number
         self._site = site
-        self._nozzles = nozzles
         self._tell = tell
         self._on_delivery = on_delivery
-        self._counter_step_ml = counter_step_ml
+        self.prices = PumpPrices(site, number, nozzles, tell)
+        self.meters = Meters(site, number, meter)
+        self._errands = Errands(site.clock, len(nozzles), self.grade, tell)
         self._decisions = Decisions(site, number, self.grade, tell)
         self._inbox: asyncio.Queue[tuple[_Message, int]] = asyncio.Queue()
+        self._nozzles = len(nozzles)
+        self._unread: set[int] = set()
+        """Nozzles whose totalisers were not read since the pump came."""
         self._busy = False
         self._stops = self._stops_before = 0
         """How many stops there were until now, and until what is being handled was posted."""
@@ -93,6 +99,12 @@ class FuellingPoint:
         self._inbox.put_nowait((_Commanded(command, till, result), self._stops))
         return await result
 
+    async def errand(self, command: PumpCommand) -> CommandResult:
+        """What the pump itself answers; it goes to the pump at once."""
+        if isinstance(command, ResumePoint) and (self._decisions.stopping or self._decisions.stopped):
+            return refuse(command.command_id, Reason.PUMP_STOPPED)
+        return await self._errands.carry_out(command)
+
     def stop(self) -> None:
         """At once, past everything that waits in the inbox."""
         self._stops += 1
@@ -108,12 +120,15 @@ class FuellingPoint:
                 self._busy = False
         finally:
             self._decisions.watch_no_more()
+            self.prices.no_more()
 
     def grade(self, nozzle: int) -> Grade | None:
-        return self._nozzles[nozzle - 1] if 1 <= nozzle <= len(self._nozzles) else None
+        """What a logical nozzle gives, at the price of now."""
+        return self.prices.grade(nozzle)
 
-    def prices(self) -> words.SetPrices:
-        return words.SetPrices(tuple(grade.price for grade in self._nozzles))
+    def price_changed(self, grade: str) -> None:
+        """A grade costs something else from now on."""
+        self.prices.changed(grade, self.display.state)
 
     # ---- inside
 
@@ -129,16 +144,18 @@ class FuellingPoint:
                 await self._pump_event(message)
 
     async def _pump_event(self, event: words.PumpEvent) -> None:
+        self._errands.heard(event)
         match event:
             case words.Online():
                 if self._decisions.stopping:
                     # It was stopped while nobody could tell it.
                     self._tell(words.Stop())
-                self._tell(self.prices())
+                self._unread = set(range(1, self._nozzles + 1))
+                self.prices.send()
             case words.Offline():
                 self.display.show(PointState.OFFLINE, text=CATALOGUE[Reason.PUMP_OFFLINE].attendant)
             case words.Totals():
-                await self._totaliser(event.nozzle, event.totaliser_ml)
+                await self._read(event.nozzle, event.totaliser_ml)
             case words.Idle():
                 await self._hung_up()
             case words.Calling():
@@ -147,6 +164,8 @@ class FuellingPoint:
                 self._allowed()
             case words.Fuelling():
                 self._fuelling(event)
+            case words.Suspended():
+                self._suspended()
             case words.Completed():
                 await self._completed(event)
             case words.Alarm():
@@ -161,7 +180,7 @@ class FuellingPoint:
         decisions = self._decisions
         await decisions.release("the pump called again without having delivered")
         if event.totaliser_ml is not None:
-            await self._totaliser(event.nozzle, event.totaliser_ml)
+            await self._read(event.nozzle, event.totaliser_ml)
         decisions.stands()
         if self._stops != self._stops_before:
             # The stop came after the nozzle was lifted, though the tile did not show that yet.
@@ -175,10 +194,11 @@ class FuellingPoint:
             self.display.show(PointState.ERROR, nozzle=event.nozzle, text=text)
             return
         if not same_price(event.price, grade.price):
-            self._tell(self.prices())
+            self.prices.send()
             text = f"The pump shows {event.price}, the station {grade.price}: hang up, the price is being sent"
             self.display.show(PointState.ERROR, nozzle=event.nozzle, price=event.price, text=text)
             return
+        self.prices.shown()
         self.display.show(PointState.CALLING, nozzle=event.nozzle, price=event.price)
         await decisions.called()
 
@@ -207,30 +227,45 @@ class FuellingPoint:
             self.display.show(PointState.FUELLING, keep=True, token=token.shown if token else "", price=price)
         self._site.changed()
 
+    def _suspended(self) -> None:
+        if self._decisions.stopped:
+            self._decisions.show_stopped()
+        else:
+            self.display.show(PointState.STOPPED, keep=True, text=HELD)
+
     async def _completed(self, event: words.Completed) -> None:
-        if event.volume_ml == 0:
-            await self._decisions.release("nothing was dispensed")
-            self._tell(words.Clear(event.clear_token))
-            return
-        delivered = self._as_delivered(event)
+        delivered = self._as_delivered(event) if event.volume_ml else None
         if delivered is None:
-            await self._decisions.release("nothing more was dispensed")
+            if event.totaliser_ml is not None:
+                await self._read(event.nozzle, event.totaliser_ml)
+            await self._decisions.release("nothing more was dispensed" if event.volume_ml else "nothing was dispensed")
             self._tell(words.Clear(event.clear_token))
             return
         event = delivered
+        self._unread.discard(event.nozzle)
         self.display.volume_ml, self.display.amount_minor = event.volume_ml, event.amount_minor
         state = PointState.STOPPED if self._decisions.stopping else PointState.COMPLETED
         self.display.show(state, keep=True, nozzle=event.nozzle)
         delivery = self._delivery_of(event)
-        missing = self._missing_before(delivery)
-        if missing is None:
-            (body,) = await self._site.write_surely(delivery)
-        else:
-            delivery = msgspec.structs.replace(delivery, totaliser_before_ml=missing.totaliser_after_ml)
-            _, body = await self._site.write_surely(missing, delivery)
+        bodies = await self._site.write_surely(*self.meters.rows(delivery))
         # On disk: now the pump may forget it.
         self._tell(words.Clear(event.clear_token))
-        await self._on_delivery(body.name)
+        self.meters.booked(delivery.nozzle)
+        self._hold_price_against(delivery)
+        (name,) = (body.name for body in bodies if isinstance(body.record, Delivery))
+        await self._on_delivery(name)
+
+    def _hold_price_against(self, delivery: Delivery) -> None:
+        """Say whether the pump charged what was agreed."""
+        agreed = delivery.price_agreed
+        text = None
+        if agreed is not None:
+            text = (
+                f"The last delivery was charged at {delivery.price} a unit, and {agreed} was agreed: settle the "
+                "difference with the customer; the price is sent to the pump again; if this comes back, call service"
+            )
+            self.prices.send()
+        self._site.trouble(f"price at pump {self.number}", text)
 
     def _as_delivered(self, event: words.Completed) -> words.Completed | None:
         """With the nozzle that really gave it; None if it is booked already."""
@@ -241,7 +276,7 @@ class FuellingPoint:
             event,
             last=last[1] if last else None,
             authorised=authorisation[1] if authorisation else None,
-            known_ml=lambda nozzle: books.totaliser_ml.get((self.number, nozzle)),
+            known_ml=lambda nozzle: books.totaliser_ml(self.number, nozzle),
         )
 
     def _delivery_of(self, event: words.Completed) -> Delivery:
@@ -256,32 +291,34 @@ class FuellingPoint:
             price=event.price,
             volume_ml=event.volume_ml,
             amount_minor=event.amount_minor,
-            totaliser_before_ml=self._site.books.totaliser_ml.get((self.number, event.nozzle)),
+            totaliser_before_ml=self._site.books.totaliser_ml(self.number, event.nozzle),
             totaliser_after_ml=event.totaliser_ml,
             authorised=name,
             token=authorised.token if authorised else None,
             account=authorised.account if authorised else "",
             funds=authorised.funds if authorised else Funds.NONE,
             at_start=event.at_start,
+            price_agreed=None if authorised is None or same_price(authorised.price, event.price) else authorised.price,
         )
 
-    def _missing_before(self, delivery: Delivery) -> UnrecordedDelivery | None:
-        """What ran between the last reading of the books and this delivery, while nobody listened."""
-        before_ml, after_ml = delivery.totaliser_before_ml, delivery.totaliser_after_ml
-        if before_ml is None or after_ml is None:
-            return None
-        gap_ml = after_ml - before_ml - delivery.volume_ml
-        if gap_ml <= self._counter_step_ml:  # display and totaliser each cut off less than a step
-            return None
-        log.warning("point %d nozzle %d: %d ml left the pump unrecorded", self.number, delivery.nozzle, gap_ml)
-        return UnrecordedDelivery(self.number, delivery.nozzle, gap_ml, before_ml, before_ml + gap_ml)
-
     async def _hung_up(self) -> None:
+        nozzle = self.display.nozzle
+        running = self.display.state in {PointState.FUELLING, PointState.STOPPED}
+        flowed = nozzle > 0 and running and self.display.volume_ml > 0 and self._decisions.authorisation is not None
         if self._decisions.authorisation is not None:
             # It was authorised and hung up before any fuel; whether the pump still holds the order or not, end it.
             self._tell(words.Stop())
-            await self._decisions.release("hung up before any fuel")
+            await self._decisions.release("the pump forgot the delivery" if flowed else "hung up before any fuel")
         self._decisions.hung_up()
+        self.prices.idle()
+        # What nobody listened to is in the totalisers alone: before the pump came, or in a delivery that it forgot.
+        for unread in sorted(self._unread | ({nozzle} if flowed else set())):
+            self._tell(words.ReadTotals(unread))
+        self._unread.clear()
+
+    async def _read(self, nozzle: int, totaliser_ml: int) -> None:
+        self._unread.discard(nozzle)
+        await self.meters.read(nozzle, totaliser_ml)
 
     async def _refused(self, event: words.Refused) -> None:
         if isinstance(event.order, words.Authorise):
@@ -290,18 +327,7 @@ class FuellingPoint:
             # Not confirmed: the pump may have taken it all the same. What it says next will close the authorisation.
             offline = event.reason is words.Refusal.OFFLINE
             self._decisions.refused(PointState.ERROR, Reason.PUMP_OFFLINE if offline else Reason.PUMP_REFUSED)
+        elif isinstance(event.order, words.SetPrices):
+            self.prices.refused(event.reason)
         else:
             log.warning("point %d: %s was refused: %s", self.number, type(event.order).__name__, event.reason)
-
-    async def _totaliser(self, nozzle: int, totaliser_ml: int) -> None:
-        """Hold a reading against the books: what lies between them left while nobody listened."""
-        known_ml = self._site.books.totaliser_ml.get((self.number, nozzle))
-        if known_ml is None:
-            await self._site.write_surely(TotaliserRead(self.number, nozzle, totaliser_ml))
-        elif totaliser_ml - known_ml >= TOTALISER_RESOLUTION_ML:
-            gap_ml = totaliser_ml - known_ml
-            await self._site.write_surely(UnrecordedDelivery(self.number, nozzle, gap_ml, known_ml, totaliser_ml))
-            log.warning("point %d nozzle %d: %d ml left the pump unrecorded", self.number, nozzle, gap_ml)
-        elif totaliser_ml < known_ml:
-            # Rolled over, or another meter: a new baseline, and no fuel is made up from it.
-            await self._site.write_surely(TotaliserRead(self.number, nozzle, totaliser_ml))

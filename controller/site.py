@@ -10,6 +10,7 @@ from typing import Protocol
 
 from controller.domain.books import Books
 from controller.domain.lists import LookUp
+from controller.domain.prices import current
 from controller.domain.products import Grade
 from controller.domain.quantities import Currency
 from controller.domain.records import Authorised, Body, Record, kind_of
@@ -51,7 +52,7 @@ class Site:
         *,
         station: str,
         currency: Currency,
-        grades: Mapping[str, Grade],
+        file_grades: Mapping[str, Grade],
         books: Books,
         writer: JournalWriter,
         lists: Lists,
@@ -60,7 +61,8 @@ class Site:
     ) -> None:
         self.station = station
         self.currency = currency
-        self.grades = grades
+        self.file_grades = file_grades
+        """As station.toml has them: `grade` says what counts."""
         self.books = books
         self.lists = lists
         self.clock = clock
@@ -78,6 +80,15 @@ class Site:
     @property
     def troubles(self) -> Mapping[str, Trouble]:
         return self._troubles
+
+    def grade(self, code: str) -> Grade:
+        """A grade of this station, at its price of now."""
+        return current(self.file_grades[code], self.books.prices.get(code))
+
+    @property
+    def grades(self) -> tuple[Grade, ...]:
+        """All grades, at their prices of now."""
+        return tuple(self.grade(code) for code in self.file_grades)
 
     def on_change(self, watcher: Callable[[], None]) -> None:
         """Call `watcher` whenever something that a till shows has changed."""

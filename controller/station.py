@@ -6,7 +6,7 @@ time. Knows no serial port, no PC/SC, no HTTP and no file.
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -27,13 +27,15 @@ from controller.domain.desk import (
     UnpaidView,
 )
 from controller.domain.headquarters import Headquarters, Heard, LinkState
-from controller.domain.quantities import money_text, power_of_ten
+from controller.domain.meters import meter
+from controller.domain.quantities import money_text
 from controller.domain.reasons import Reason
 from controller.domain.receipt import ReceiptSite, receipt_lines, receipt_of, receipt_text
 from controller.domain.records import RowName, Started, Stopped
 from controller.domain.seams import Clock, Randomness
 from controller.domain.tokens import Assurance, card_token
 from controller.point import FuellingPoint, TokenShown
+from controller.pricing import Pricing
 from controller.printing.escpos import PrinterModel, slip_bytes
 from controller.printing.spool import PrintQueue, Slip, slip_name
 from controller.pumps import words
@@ -93,7 +95,7 @@ class Station:
         self.site = Site(
             station=file.station.id,
             currency=config.currency,
-            grades=config.grades,
+            file_grades=config.grades,
             books=books,
             writer=writer,
             lists=lists,
@@ -105,9 +107,11 @@ class Station:
         for line in file.lines:
             self._add_line(line, [point for point in file.points if point.line == line.name], open_port)
         self.points = dict(sorted(self.points.items()))
+        self._pricing = Pricing(self.site, _price_decimals(file.points), self._price_changed)
         self._tills = Tills(
             self.site,
             self.points,
+            pricing=self._pricing,
             stop_all=self._stop_all,
             on_sale=self._print_receipt,
             ask_balance=self._balance,
@@ -155,24 +159,24 @@ class Station:
             def tell(order: words.Order, *, runner: LineRunner = runner, number: int = number) -> None:
                 runner.submit(number, order)
 
-            grades = tuple(config.grades[code] for code in table.nozzles)
-            self.points[number] = FuellingPoint(
-                self.site,
-                number,
-                grades,
-                tell,
-                self._delivered,
-                counter_step_ml=power_of_ten(3 - min(table.volume_decimals, table.totaliser_decimals)),
+            counts = meter(
+                volume_decimals=table.volume_decimals,
+                totaliser_decimals=table.totaliser_decimals,
+                totaliser_digits=table.totaliser_digits,
+                flow_limit_ml_per_s=table.flow_limit_ml_per_s,
             )
+            point = FuellingPoint(self.site, number, table.nozzles, tell, self._delivered, meter=counts)
+            self.points[number] = point
 
     async def start(self, randomness: Randomness, journal_epoch: Callable[[bytes], None]) -> None:
         """Begin a new epoch, and finish what the last one left: unpaid deliveries on account, receipts not printed."""
         previous = self._writer.head
         journal_epoch(randomness.random_bytes(EPOCH_RANDOM_BYTES))
         table = self.config.file.station
-        await self.site.write(
-            Started(table.id, SOFTWARE, table.simulated, previous, tuple(self.config.grades.values()))
-        )
+        await self.site.write(Started(table.id, SOFTWARE, table.simulated, previous, self.site.grades))
+        await self._pricing.start()
+        for point in self.points.values():
+            point.meters.show_troubles()
         for sale in list(self.site.books.settled.values())[-UNSURE_RECEIPTS:]:
             self._print_receipt(sale)
         for unpaid in list(self.site.books.unpaid.values()):
@@ -245,6 +249,10 @@ class Station:
 
     def _pump_event(self, number: int, event: words.PumpEvent) -> None:
         self.points[number].post(event)
+
+    def _price_changed(self, grade: str) -> None:
+        for point in self.points.values():
+            point.price_changed(grade)
 
     def _stop_all(self) -> None:
         for point in self.points.values():
@@ -348,7 +356,7 @@ class Station:
             token=display.token,
             need=display.need,
             reason=display.reason,
-            text=display.text,
+            text=display.text or point.prices.text,
             unpaid=tuple(self._unpaid_view(unpaid) for unpaid in self.site.books.unpaid_at(point.number)),
         )
 
@@ -366,3 +374,12 @@ class Station:
             ended_ms=unpaid.ended_ms,
             leased_to=self._tills.leased_to(unpaid.name),
         )
+
+
+def _price_decimals(points: Sequence[PointTable]) -> dict[str, int]:
+    """By grade: as many decimals of a price as all of its pumps show."""
+    decimals: dict[str, int] = {}
+    for point in points:
+        for code in point.nozzles:
+            decimals[code] = min(decimals.get(code, point.price_decimals), point.price_decimals)
+    return decimals

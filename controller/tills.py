@@ -18,18 +18,25 @@ from controller.domain.desk import (
     AnswerNeed,
     AskBalance,
     AuthorisePoint,
+    ChangePrice,
+    CloseAsTest,
     Command,
     CommandResult,
+    IdentifyPump,
     LeaseDelivery,
     PayDelivery,
+    ReadPumpTotals,
     ReleaseDelivery,
+    ResumePoint,
     StopAll,
     StopPoint,
+    SuspendPoint,
 )
 from controller.domain.reasons import CATALOGUE, Reason
-from controller.domain.records import Funds, RowName, Settlement, Tender, TenderKind, parse_row_name
+from controller.domain.records import Funds, RowName, Settlement, Tender, TenderKind, TestMeasure, parse_row_name
 from controller.domain.seams import US_PER_MS
 from controller.point import FuellingPoint
+from controller.pricing import Pricing
 from controller.site import Site
 from controller.store.writer import JournalUnwritable
 
@@ -56,6 +63,7 @@ class Tills:
         site: Site,
         points: Mapping[int, FuellingPoint],
         *,
+        pricing: Pricing,
         stop_all: Callable[[], None],
         on_sale: Callable[[Sale], str],
         ask_balance: Callable[[AskBalance, str], Awaitable[CommandResult]],
@@ -66,6 +74,7 @@ class Tills:
         """
         self._site = site
         self._points = points
+        self._pricing = pricing
         self._stop_all = stop_all
         self._on_sale = on_sale
         self._ask_balance = ask_balance
@@ -135,13 +144,22 @@ class Tills:
                 for sale in reversed(self._books.settled.values()):
                     if sale.settlement_name == name and _was_paid_by(sale, command):
                         return _paid(command.command_id, sale, "")
+            case CloseAsTest():
+                tested = {delivery.text: row for delivery, row in self._books.tested.items()}
+                if tested.get(command.delivery_id) == name:
+                    return CommandResult(command.command_id, done=True)
+            case ChangePrice():
+                if answer := self._pricing.answer_of_before(command, name):
+                    return answer
             case AuthorisePoint() | AnswerNeed() if self._authorised_at(name) in {command.point, None}:
                 return CommandResult(command.command_id, done=True)
         return refuse(command.command_id, Reason.COMMAND_REUSED)
 
     def _authorised_at(self, name: RowName) -> int | None:
-        """Where this row allowed a delivery; 0 if it is a settlement, None if it is not remembered."""
+        """Where this row allowed a delivery; 0 if it is of another kind, None if it is not remembered."""
         books = self._books
+        if name in books.price_changes or name in books.tested.values():
+            return 0
         for point, (allowed, _) in books.open.items():
             if allowed == name:
                 return point
@@ -166,6 +184,13 @@ class Tills:
                     return refuse(command.command_id, Reason.POINT_UNKNOWN)
                 point.stop()
                 return CommandResult(command.command_id, done=True)
+            case SuspendPoint() | ResumePoint() | ReadPumpTotals() | IdentifyPump():
+                point = self._points.get(command.point)
+                if point is None:
+                    return refuse(command.command_id, Reason.POINT_UNKNOWN)
+                return await point.errand(command)
+            case ChangePrice():
+                return await self._pricing.change(command, till)
             case StopAll():
                 self._stop_all()
                 return CommandResult(command.command_id, done=True)
@@ -175,6 +200,8 @@ class Tills:
                 return self._release(till, command)
             case PayDelivery():
                 return await self._pay(till, command)
+            case CloseAsTest():
+                return await self._close_as_test(till, command)
             case AskBalance():
                 question = hashlib.sha256(f"{till}/{command.command_id}".encode()).hexdigest()
                 return await self._ask_balance(command, question)
@@ -186,6 +213,8 @@ class Tills:
             return Reason.DELIVERY_UNKNOWN
         if name in self._books.settled:
             return Reason.ALREADY_SETTLED
+        if name in self._books.tested:
+            return Reason.TEST_MEASURE
         return self._books.unpaid.get(name) or Reason.DELIVERY_UNKNOWN
 
     def _lease(self, till: str, command: LeaseDelivery) -> CommandResult:
@@ -233,6 +262,24 @@ class Tills:
             except JournalUnwritable:
                 return refuse(command.command_id, Reason.JOURNAL_FULL)
         return _paid(command.command_id, sale, receipt)
+
+    async def _close_as_test(self, till: str, command: CloseAsTest) -> CommandResult:
+        async with self._settling:
+            found = self._find(command.delivery_id)
+            if isinstance(found, Reason):
+                return refuse(command.command_id, found)
+            if pays_itself(found):
+                return refuse(command.command_id, Reason.ALREADY_SETTLED)
+            holder = self.leased_to(found.name)
+            if holder != till:
+                return refuse(command.command_id, Reason.LEASED_ELSEWHERE if holder else Reason.NOT_LEASED)
+            try:
+                await self._site.write(TestMeasure(found.name, till, command.command_id))
+            except JournalUnwritable:
+                return refuse(command.command_id, Reason.JOURNAL_FULL)
+            self._leases.pop(found.name, None)
+            self._site.changed()
+        return CommandResult(command.command_id, done=True)
 
     async def _settle(
         self, unpaid: Unpaid, tenders: tuple[Tender, ...], till: str, command_id: str

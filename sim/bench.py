@@ -1,123 +1,89 @@
 """The bench: simulated pumps, card readers and a printer on real ports, in real time, for any program to talk to.
 
-Pumps hang on pseudo terminals, readers on TCP, the printer on a pseudo terminal; a small control port answers what
-one sees through the window. Simulated customers may come by themselves.
+Pumps hang on the lines that bench.toml names, readers on TCP, the printer on a pseudo terminal; behind a small control
+port are the window, a customer's hands, and the faults. Simulated customers may come by themselves. Knows no protocol.
 """
 
 import asyncio
 import contextlib
 import logging
 import signal
-import tomllib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Literal
-
-import msgspec
 
 from card_io.errors import CardError
 from card_io.keys import FileKeyStore
 from controller.domain.seams import Clock
 from controller.machine import MachineClock
 from controller.printing.escpos import MODELS
-from controller.pumps.core import LineSettings
+from sim import control
+from sim.bench_file import BenchError, BenchLine, BenchPlan, load
+from sim.cards.card import SimCard
 from sim.cards.tcp import TcpReaderDevice
 from sim.chance import Chance
-from sim.control import ControlPort, Standing, Totals
+from sim.control import ControlError, ControlPort, FaultView, NozzleView, PumpView, Standing, Totals
 from sim.customers import BRISK, EASY, Customer, Pays, Quota, Street, stream
+from sim.faults import FaultError, Faults, FaultyTwin, make_fault
 from sim.printer import PrintedSlip, PrinterTwin, serve_pty
-from sim.pumps.port import PtyLine
-from sim.site import LINES, PLACES, make_cards, make_twin, totaliser_ml
+from sim.pumps.lines import NETWORK_SILENCE_US, NetLine, Raw, Rfc2217, SerialLine
+from sim.pumps.port import LineEnd, PtyLine
+from sim.site import make_cards
+
+CONTROL_FILE = "control"
+"""Beside the pseudo terminals' names: where the control port is."""
 
 log = logging.getLogger("forecourt.sim.bench")
 
 
-class BenchError(Exception):
-    """The bench cannot be set up; the text says why and what to do."""
-
-
-class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    pass
-
-
-class CustomersTable(_Table, frozen=True):
-    """Customers that come by themselves. `served`: how many; 0 is without end."""
-
-    tempo: Literal["brisk", "easy"] = "easy"
-    served: int = 0
-    questions: bool = False
-    plates: bool = False
-
-
-class BenchFile(_Table, frozen=True):
-    """bench.toml. Ports of 0 take a free one; `links` is a folder of stable names for the pseudo terminals."""
-
-    seed: int = 1
-    control_port: int = 0
-    links: str = "ports"
-    card_keys: str = ""
-    reader_ports: tuple[int, ...] = (0, 0, 0, 0)
-    printer: Literal["epson", "generic", "none"] = "epson"
-    flow_ml_per_s: int = 600
-    customers: CustomersTable | None = None
-
-
-def load(path: Path) -> BenchFile:
-    """Read and check a bench.toml. BenchError names file and key."""
-    try:
-        file = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), BenchFile)
-    except OSError as error:
-        raise BenchError(f"{path} cannot be read ({error.strerror}): see docs/simulator.md for one to copy") from error
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
-        raise BenchError(f"{path}: {error}") from error
-    if len(file.reader_ports) != len(PLACES):
-        raise BenchError(f"{path}: reader_ports: expected {len(PLACES)} ports, one a fuelling point")
-    if file.customers is not None and not file.card_keys:
-        raise BenchError(f"{path}: card_keys: customers need the station's keys/cards.json to have cards made")
-    return file
-
-
 class Bench:
-    """All devices of one simulated station, in real time."""
+    """All devices of one simulated station, in real time.
 
-    def __init__(self, file: BenchFile, folder: Path, clock: Clock) -> None:
-        self._file = file
-        self._folder = folder
+    `twins`: the pumps by number, with their faults around them; `twins[3].faults.inject(...)` is what the control port
+    does. `real_port`: lines on real serial devices are meant.
+    """
+
+    def __init__(self, plan: BenchPlan, clock: Clock, *, real_port: bool = False) -> None:
+        self._plan = plan
+        self._file = plan.file
+        self._folder = plan.path.parent
         self._clock = clock
-        self.twins = {place.number: make_twin(place, flow_ml_per_s=file.flow_ml_per_s) for place in PLACES}
+        self._pumps = {pump.place.number: pump for pump in plan.pumps}
+        self.twins: dict[int, FaultyTwin] = {
+            number: pump.protocol.faulty(pump.twin, Faults(Chance(plan.file.seed, f"faults/{number}")))
+            for number, pump in self._pumps.items()
+        }
         self.street = Street()
-        self._links: list[Path] = []
+        self._readers: dict[int, TcpReaderDevice] = {}
+        self._cards: dict[str, SimCard] = {}
+        for index, line in enumerate(plan.lines):
+            if line.table.transport == "serial" and not real_port:
+                raise BenchError(
+                    f"{plan.path}: lines[{index}].transport: this opens the real device {line.table.port}: start the "
+                    "bench with --real-port if a simulated pump on a real cable is meant"
+                )
 
     async def run(self, say: Callable[[str], None], stop: asyncio.Event) -> None:
         """Open every device, `say` a line for each, and serve until `stop`."""
         async with contextlib.AsyncExitStack() as stack:
-            for name in LINES:
-                twins = [self.twins[place.number] for place in PLACES if place.line == name]
-                line = PtyLine(twins, self._clock, LineSettings())
-                stack.callback(line.close)
-                say(f"line {name} {line.path} {self._link(stack, name, line.path)}")
-            readers: dict[int, TcpReaderDevice] = {}
-            for place, port in zip(PLACES, self._file.reader_ports, strict=True):
+            for line in self._plan.lines:
+                say(f"line {line.table.name} {await self._open_line(stack, line)}")
+            for number, port in self._plan.reader_ports.items():
                 device = TcpReaderDevice("127.0.0.1", port)
                 try:
                     await device.start()
                 except OSError as error:
-                    raise BenchError(f"reader {place.number}: port {port} is taken ({error.strerror})") from error
+                    raise BenchError(f"reader {number}: port {port} is taken ({error.strerror})") from error
                 stack.push_async_callback(device.stop)
-                readers[place.number] = device
-                say(f"reader {place.number} 127.0.0.1:{device.port}")
+                self._readers[number] = device
+                say(f"reader {number} 127.0.0.1:{device.port}")
             if self._file.printer != "none":
                 printer = serve_pty(PrinterTwin(MODELS[self._file.printer], 42), self._slip)
                 stack.callback(printer.close)
                 say(f"printer {printer.path} {self._link(stack, 'printer', printer.path)}")
-            control = ControlPort(self._totals, self._standing)
-            try:
-                port = await control.start(self._file.control_port)
-            except OSError as error:
-                raise BenchError(f"control port {self._file.control_port} is taken ({error.strerror})") from error
-            stack.push_async_callback(control.stop)
-            say(f"control 127.0.0.1:{port}")
-            customers = self._customers(readers)
+            self._cards = self._make_cards()
+            say(f"control {await self._open_control(stack)}")
+            customers = self._customers()
             stack.push_async_callback(_end, customers)
             say("ready")
             waiting = asyncio.ensure_future(stop.wait())
@@ -129,6 +95,57 @@ class Bench:
                     running.discard(task)
                     task.result()
 
+    async def _open_line(self, stack: contextlib.AsyncExitStack, line: BenchLine) -> str:
+        """Returns where it is, in words for people."""
+        table, speaks = line.table, line.protocol
+        twins = [self.twins[pump.place.number] for pump in line.pumps]
+        if table.transport == "pty":
+            pty = PtyLine(
+                twins, self._clock, line.settings, speaks.complete, silence_us=speaks.silence_us, pace=table.pace
+            )
+            stack.callback(pty.close)
+            return f"{pty.path} {self._link(stack, table.name, pty.path)}"
+
+        def end(speak: Callable[[bytes], None]) -> LineEnd:
+            held_us = 0 if table.transport == "serial" else NETWORK_SILENCE_US
+            return LineEnd(
+                twins,
+                self._clock,
+                line.settings,
+                speaks.complete,
+                speak,
+                silence_us=speaks.silence_us + held_us,
+                pace=table.pace,
+            )
+
+        try:
+            if isinstance(table.port, str):
+                cable = SerialLine(table.port, line.settings, end)
+                stack.callback(cable.close)
+                return f"{cable.where} (real port)"
+            raw = table.transport == "tcp"
+            framing = Raw if raw else partial(Rfc2217, line.settings)
+            net = NetLine(table.name, table.port, end, framing, "socket" if raw else "rfc2217")
+            await net.start()
+        except OSError as error:
+            raise BenchError(f"line {table.name}: port {table.port} cannot be opened ({error})") from error
+        stack.push_async_callback(net.close)
+        return net.where
+
+    async def _open_control(self, stack: contextlib.AsyncExitStack) -> str:
+        server = ControlPort(self._asked)
+        try:
+            port = await server.start(self._file.control_port)
+        except OSError as error:
+            raise BenchError(f"control port {self._file.control_port} is taken ({error.strerror})") from error
+        stack.push_async_callback(server.stop)
+        where = f"{control.HOST}:{port}"
+        path = self._folder / self._file.links / CONTROL_FILE
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{where}\n", encoding="ascii")
+        stack.callback(lambda: path.unlink(missing_ok=True))
+        return where
+
     def _link(self, stack: contextlib.AsyncExitStack, name: str, target: str) -> Path:
         """A stable name for a pseudo terminal, which has another number each time."""
         link = self._folder / self._file.links / name
@@ -139,33 +156,140 @@ class Bench:
         stack.callback(lambda: link.unlink(missing_ok=True))
         return link
 
-    def _customers(self, readers: dict[int, TcpReaderDevice]) -> list[asyncio.Task[None]]:
-        table = self._file.customers
-        if table is None:
-            return []
+    def _make_cards(self) -> dict[str, SimCard]:
+        """The customers' cards by number; none without the station's keys."""
+        if not self._file.card_keys:
+            return {}
         try:
             masters = FileKeyStore(self._folder / self._file.card_keys).handover()
         except CardError as error:
             raise BenchError(str(error)) from error
         version = max(masters, key=int)
-        cards = make_cards(bytes.fromhex(masters[version]), Chance(self._file.seed, "cards"))
+        return make_cards(bytes.fromhex(masters[version]), Chance(self._file.seed, "cards"))
+
+    def _customers(self) -> list[asyncio.Task[None]]:
+        table = self._file.customers
+        if table is None:
+            return []
         tempo = BRISK if table.tempo == "brisk" else EASY
         weigh = {Pays.CARD: 5, Pays.CASH: 4, Pays.PLATE: 1 if table.plates else 0}
         heads = {number: twin.head for number, twin in self.twins.items()}
-        customer = Customer(heads, readers, cards, self.street, self._clock, tempo)
+        customer = Customer(heads, self._readers, self._cards, self.street, self._clock, tempo)
         quota = Quota(table.served or None)
+        places = [pump.place for pump in self._plan.pumps]
         return [
             asyncio.ensure_future(
                 stream(place, customer, self._clock, self._file.seed, tempo, weigh, quota, questions=table.questions)
             )
-            for place in PLACES
+            for place in places
         ]
 
     def _slip(self, slip: PrintedSlip) -> None:
         log.info("the printer cut a slip:\n%s", slip.text)
 
+    # --- the control port -----------------------------------------------------------------------------------
+
+    def _now(self) -> int:
+        return self._clock.now().mono_us
+
+    def _asked(self, ask: control.Ask) -> control.Answer:
+        try:
+            return self._do(ask)
+        except FaultError as error:
+            raise ControlError(str(error)) from error
+
+    def _do(self, ask: control.Ask) -> control.Answer:
+        match ask:
+            case control.AskTotals():
+                return self._totals()
+            case control.AskStreet():
+                return self._standing()
+            case control.AskPumps():
+                return [self._view(number) for number in self.twins]
+            case control.AskFaults():
+                return self._faults()
+            case control.Inject(pump, fault, count, values):
+                self._twin(pump).faults.order(make_fault(fault, count, values), self._now())
+                return self._faults()
+            case control.Clear(pump, fault):
+                for twin in self.twins.values() if pump is None else [self._twin(pump)]:
+                    twin.faults.clear(self._now(), fault)
+                return self._faults()
+            case control.InsertCard() | control.RemoveCard():
+                self._slot(ask)
+            case _:
+                self._hands(ask)
+        return self._view(ask.pump)
+
+    def _hands(self, ask: control.Lift | control.Squeeze | control.HangUp) -> None:
+        head = self._twin(ask.pump).head
+        try:
+            match ask:
+                case control.Lift(_, nozzle):
+                    head.lift(nozzle, self._now())
+                case control.Squeeze(_, volume_ml):
+                    head.squeeze(volume_ml, self._now())
+                case control.HangUp():
+                    head.hang_up(self._now())
+        except ValueError as error:
+            raise ControlError(f"pump {ask.pump}: {error}") from error
+
+    def _slot(self, ask: control.InsertCard | control.RemoveCard) -> None:
+        self._twin(ask.pump)
+        reader = self._readers.get(ask.pump)
+        if reader is None:
+            raise ControlError(f"pump {ask.pump} has no reader: give it a port in reader_ports of bench.toml")
+        if isinstance(ask, control.RemoveCard):
+            reader.remove()
+            return
+        if ask.card not in self._cards:
+            known = ", ".join(self._cards) or "none: set card_keys in bench.toml"
+            raise ControlError(f"there is no card {ask.card}: expected one of {known}")
+        reader.insert(self._cards[ask.card])
+
+    def _twin(self, number: int) -> FaultyTwin:
+        if number not in self.twins:
+            raise ControlError(f"there is no pump {number}: expected one of {', '.join(map(str, self.twins))}")
+        return self.twins[number]
+
+    def _view(self, number: int) -> PumpView:
+        pump, twin, now_us = self._pumps[number], self.twins[number], self._now()
+        head = twin.head
+        state = getattr(twin.twin, "state", None)
+        return PumpView(
+            pump=number,
+            line=pump.place.line,
+            protocol=pump.protocol.name,
+            address=pump.place.address,
+            state=str(getattr(state, "name", state)).lower(),
+            nozzle_out=head.nozzle_out or 0,
+            flowing=head.next_change_us(now_us) is not None,
+            volume_ml=head.volume_ml(now_us),
+            amount_minor=head.amount_minor(now_us),
+            nozzles=tuple(
+                NozzleView(
+                    nozzle.grade,
+                    str(nozzle.price),
+                    head.totaliser_ml(at, now_us),
+                    head.totaliser_minor(at, now_us),
+                )
+                for at, nozzle in enumerate(head.nozzles, 1)
+            ),
+            faults=tuple(fault.name for fault in twin.faults.active()),
+        )
+
+    def _faults(self) -> list[FaultView]:
+        return [
+            FaultView(number, fault.name, fault.left, fault.values)
+            for number, twin in self.twins.items()
+            for fault in twin.faults.active()
+        ]
+
     def _totals(self) -> Totals:
-        return Totals(totaliser_ml(self.twins, self._clock.now().mono_us), self.street.served)
+        now_us = self._now()
+        heads = [twin.head for twin in self.twins.values()]
+        meters = [head.totaliser_ml(at, now_us) for head in heads for at in range(1, len(head.nozzles) + 1)]
+        return Totals(sum(meters), self.street.served)
 
     def _standing(self) -> list[Standing]:
         return [
@@ -180,10 +304,10 @@ async def _end(tasks: list[asyncio.Task[None]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def serve(path: Path, say: Callable[[str], None]) -> None:
+async def serve(path: Path, say: Callable[[str], None], *, real_port: bool = False) -> None:
     """Run the bench of a bench.toml until SIGTERM or SIGINT."""
-    file = load(path)
+    bench = Bench(load(path), MachineClock(), real_port=real_port)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await Bench(file, path.parent, MachineClock()).run(say, stop)
+    await bench.run(say, stop)

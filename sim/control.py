@@ -1,22 +1,90 @@
 """The bench's control port: one JSON object a line over TCP, for tests, demonstrations and curious people.
 
-`{"ask": "totals"}` gives all meters together; `{"ask": "street"}` says who stands at which fuelling point.
-Listens on this machine only.
+What one sees through the window (`totals`, `street`, `pumps`), what a customer's hands do (`lift`, `squeeze`,
+`hang_up`, `insert_card`, `remove_card`), and what goes wrong (`inject`, `clear`, `faults`). Listens on this machine
+only. Knows the words and the wire, and no device.
 """
 
 import asyncio
 import contextlib
 from collections.abc import Callable
-from typing import Literal
+from typing import TypeVar
 
 import msgspec
 
 HOST = "127.0.0.1"
 LINE_BYTES_MAX = 4_096
+ANSWER_BYTES_MAX = 1 << 20
+T = TypeVar("T")
 
 
-class Ask(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    ask: Literal["totals", "street"]
+class ControlError(Exception):
+    """What was asked cannot be done; the text says why."""
+
+
+class _Ask(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="ask"):
+    pass
+
+
+class AskTotals(_Ask, frozen=True, tag="totals"):
+    pass
+
+
+class AskStreet(_Ask, frozen=True, tag="street"):
+    pass
+
+
+class AskPumps(_Ask, frozen=True, tag="pumps"):
+    pass
+
+
+class AskFaults(_Ask, frozen=True, tag="faults"):
+    pass
+
+
+class Inject(_Ask, frozen=True, tag="inject"):
+    """Order a fault. `count`: how often; without one, as the fault's kind says. `values`: its numbers."""
+
+    pump: int
+    fault: str
+    count: int | None = None
+    values: dict[str, int] = {}
+
+
+class Clear(_Ask, frozen=True, tag="clear"):
+    """End the faults of a pump, or of all; one of them by name, or all."""
+
+    pump: int | None = None
+    fault: str | None = None
+
+
+class Lift(_Ask, frozen=True, tag="lift"):
+    pump: int
+    nozzle: int = 1
+
+
+class Squeeze(_Ask, frozen=True, tag="squeeze"):
+    """Hold the trigger for so much more."""
+
+    pump: int
+    volume_ml: int
+
+
+class HangUp(_Ask, frozen=True, tag="hang_up"):
+    pump: int
+
+
+class InsertCard(_Ask, frozen=True, tag="insert_card"):
+    pump: int
+    card: str
+
+
+class RemoveCard(_Ask, frozen=True, tag="remove_card"):
+    pump: int
+
+
+Ask = AskTotals | AskStreet | AskPumps | AskFaults | Inject | Clear | Lift | Squeeze | HangUp | InsertCard | RemoveCard
+WORDS = ", ".join(str(kind.__struct_config__.tag) for kind in Ask.__args__)
 
 
 class Totals(msgspec.Struct, frozen=True):
@@ -34,16 +102,52 @@ class Standing(msgspec.Struct, frozen=True):
     plate: str
 
 
+class NozzleView(msgspec.Struct, frozen=True):
+    """`price` as it stands on the pump."""
+
+    grade: str
+    price: str
+    totaliser_ml: int
+    totaliser_minor: int
+
+
+class PumpView(msgspec.Struct, frozen=True):
+    """A pump as one sees it. `state` is its protocol's word; `nozzle_out` counts from 1, 0 for none."""
+
+    pump: int
+    line: str
+    protocol: str
+    address: int
+    state: str
+    nozzle_out: int
+    flowing: bool
+    volume_ml: int
+    amount_minor: int
+    nozzles: tuple[NozzleView, ...]
+    faults: tuple[str, ...]
+
+
+class FaultView(msgspec.Struct, frozen=True):
+    """A fault that is ordered. `left`: how often it is still to happen; none: until it is cleared."""
+
+    pump: int
+    fault: str
+    left: int | None
+    values: dict[str, int]
+
+
 class Complaint(msgspec.Struct, frozen=True):
     error: str
 
 
-class ControlPort:
-    """The server's end."""
+Answer = Totals | list[Standing] | list[PumpView] | list[FaultView] | PumpView
 
-    def __init__(self, totals: Callable[[], Totals], standing: Callable[[], list[Standing]]) -> None:
-        self._totals = totals
-        self._standing = standing
+
+class ControlPort:
+    """The server's end. `answer` does what is asked; ControlError becomes a complaint."""
+
+    def __init__(self, answer: Callable[[Ask], Answer]) -> None:
+        self._answer = answer
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
 
@@ -64,7 +168,7 @@ class ControlPort:
         self._open.add(writer)
         try:
             while line := await reader.readline():
-                writer.write(msgspec.json.encode(self._answer(line)) + b"\n")
+                writer.write(msgspec.json.encode(self._heard(line)) + b"\n")
                 await writer.drain()
         except (ConnectionError, ValueError):
             return  # they went away, or sent a line without end
@@ -74,37 +178,59 @@ class ControlPort:
             with contextlib.suppress(ConnectionError):
                 await writer.wait_closed()
 
-    def _answer(self, line: bytes) -> Totals | list[Standing] | Complaint:
+    def _heard(self, line: bytes) -> Answer | Complaint:
         try:
-            ask = msgspec.json.decode(line, type=Ask)
+            return self._answer(msgspec.json.decode(line, type=Ask))
         except msgspec.DecodeError as error:
-            return Complaint(f'{error}: send {{"ask": "totals"}} or {{"ask": "street"}}')
-        return self._totals() if ask.ask == "totals" else self._standing()
+            return Complaint(f'{error}: send {{"ask": WORD}}, WORD one of {WORDS}')
+        except ControlError as error:
+            return Complaint(str(error))
 
 
 class ControlClient:
-    """The other end."""
+    """The other end. Several may ask at once: they are answered one after the other."""
 
-    def __init__(self, port: int) -> None:
-        self._port = port
+    def __init__(self, port: int, host: str = HOST) -> None:
+        self._host, self._port = host, port
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         self._asking = asyncio.Lock()
+        self._turn = asyncio.Lock()
 
     async def totals(self) -> Totals:
-        return msgspec.json.decode(await self._ask("totals"), type=Totals)
+        return await self.ask(AskTotals(), Totals)
 
     async def street(self) -> list[Standing]:
-        return msgspec.json.decode(await self._ask("street"), type=list[Standing])
+        return await self.ask(AskStreet(), list[Standing])
 
-    async def _ask(self, what: str) -> bytes:
+    async def pumps(self) -> list[PumpView]:
+        return await self.ask(AskPumps(), list[PumpView])
+
+    async def faults(self) -> list[FaultView]:
+        return await self.ask(AskFaults(), list[FaultView])
+
+    async def ask(self, ask: Ask, kind: type[T]) -> T:
+        """Ask anything; the answer is of this kind. ControlError is the bench's own sentence."""
+        async with self._turn:
+            try:
+                line = await self._say(msgspec.json.encode(ask))
+            except BaseException:
+                await self.close()  # an answer that nobody waited for must not be taken for the next one
+                raise
+        try:
+            complaint = msgspec.json.decode(line, type=Complaint)
+        except msgspec.ValidationError:
+            return msgspec.json.decode(line, type=kind)
+        raise ControlError(complaint.error)
+
+    async def _say(self, ask: bytes) -> bytes:
         async with self._asking:  # an answer belongs to the question before it
             if self._streams is None:
-                self._streams = await asyncio.open_connection(HOST, self._port)
-            return await self._exchange(*self._streams, what)
+                self._streams = await asyncio.open_connection(self._host, self._port, limit=ANSWER_BYTES_MAX)
+            return await self._exchange(*self._streams, ask)
 
-    async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, what: str) -> bytes:
+    async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, ask: bytes) -> bytes:
         try:
-            writer.write(msgspec.json.encode({"ask": what}) + b"\n")
+            writer.write(ask + b"\n")
             line = await reader.readline()
         except BaseException:
             # Called off in the middle: its answer is still to come, and must not be taken for the next one's.

@@ -119,6 +119,18 @@ WRONG: dict[str, tuple[tuple[tuple[str, str], ...], str]] = {
     ),
     "too fine money": ((("amount_decimals = 2", "amount_decimals = 3"),), r"amount_decimals: 3: more than TRY has"),
     "too fine volume": ((("volume_decimals = 2", "volume_decimals = 4"),), "volume_decimals: 4: expected at most 3"),
+    "too fine totalisers": (
+        (("totaliser_decimals = 2", "totaliser_decimals = 4"),),
+        "totaliser_decimals: 4: expected at",
+    ),
+    "a totaliser of no digits": (
+        (("totaliser_digits = 10", "totaliser_digits = 2"),),
+        "totaliser_digits: 2: expected 4 to 14",
+    ),
+    "a pump that gives nothing": (
+        (("flow_limit_ml_per_s = 2500", "flow_limit_ml_per_s = 0"),),
+        "flow_limit_ml_per_s: 0: expected what the pump gives",
+    ),
     "a reader of no point": ((("point = 1\n", "point = 9\n"),), r"readers\[0\]\.point: 9 is no point"),
     "two readers at a point": (
         (("[[readers]]", '[[readers]]\npoint = 1\nkind = "pcsc"\nname = "A"\n[[readers]]'),),

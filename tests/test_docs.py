@@ -17,7 +17,7 @@ from controller.domain.reasons import CATALOGUE
 from controller.domain.records import Record
 from controller.store.whitelist import COLUMNS
 from forecourt import main
-from sim.bench import BenchFile
+from sim.bench_file import BenchFile
 from sync.hq.config import Config
 
 ROOT = Path(__file__).parent.parent

@@ -90,19 +90,32 @@ EDGES: dict[str, tuple[str, str]] = {
     ),
     "sync/hq/store.py": ("sqlite3", "headquarters' database"),
     # The simulator: the bench runs in real time, the world only touches what is listed.
+    "controller/wire/commands.py": (
+        ".exists() .open() .read_text() loop.add_signal_handler signal",
+        "the command line: recordings are files",
+    ),
+    "controller/wire/remote.py": ("httpx", "listens to a running station over its API"),
     "sim/backstage.py": (
         ".mkdir() .read_text() .write_text() open() os.environ secrets signal socket subprocess",
         "starts the processes of a demonstration",
     ),
-    "sim/bench.py": (".mkdir() .read_text() .unlink() loop.add_signal_handler signal", "devices in real time"),
+    "sim/bench.py": (
+        ".mkdir() .unlink() .write_text() loop.add_signal_handler signal",
+        "the bench as a process: stable names of its ports",
+    ),
+    "sim/bench_file.py": (".read_text()", "reads bench.toml"),
     "sim/cards/state.py": (".read_bytes() .unlink() os.fdopen os.open", "a simulated card remembers on disk"),
     "sim/cards/tcp.py": ("asyncio.start_server", "simulated cards over TCP"),
     "sim/cards/vpcd.py": ("socket", "simulated cards for a real PC/SC daemon"),
-    "sim/commands.py": ("tempfile time", "the command line: a folder for a world, and how long it took"),
+    "sim/commands.py": (
+        ".is_file() .read_text() tempfile time",
+        "the command line: a world's folder, the bench's address",
+    ),
     "sim/control.py": ("asyncio.open_connection asyncio.start_server", "people at the bench, over TCP"),
     "sim/demo.py": (".glob() .mkdir() .read_text() httpx signal tempfile threading", "a demonstration in one command"),
     "sim/loop.py": ("asyncio.sleep loop.call_at", "virtual time is made here"),
     "sim/printer.py": ("loop.add_reader os.openpty os.read os.write tty", "a printer behind a pseudo terminal"),
+    "sim/pumps/lines.py": ("asyncio.start_server loop.add_reader serial", "lines over TCP and a real cable"),
     "sim/pumps/port.py": ("loop.add_reader os.openpty os.read os.write tty", "pumps behind a pseudo terminal"),
     "sim/world.py": (".write_text()", "writes the card list that the station imports"),
     # The terminal is a program for people: it has this machine's time only.

@@ -13,10 +13,14 @@ from controller.domain.records import (
     Body,
     Declined,
     Delivery,
+    MeterChanged,
+    PriceChanged,
     Released,
     RowName,
     Settlement,
     Started,
+    TestMeasure,
+    TotaliserMismatch,
     TotaliserRead,
     UnrecordedDelivery,
 )
@@ -68,6 +72,19 @@ class Sums:
     sales_amount_minor: int = 0
     unrecorded_ml: int = 0
     declined: int = 0
+    tests: int = 0
+    tested_ml: int = 0
+    """Of the deliveries: what went through a test measure and back into the tank."""
+    short_ml: int = 0
+    """What deliveries said beyond what totalisers moved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A totaliser's last reading that the journal accounts for, and when its row was written (UTC)."""
+
+    totaliser_ml: int
+    at_ms: int
 
 
 @dataclass(slots=True)
@@ -80,8 +97,15 @@ class Books:
     unpaid: dict[RowName, Unpaid] = field(default_factory=dict)
     settled: OrderedDict[RowName, Sale] = field(default_factory=OrderedDict)
     last_delivery: dict[int, tuple[RowName, Delivery]] = field(default_factory=dict)
-    totaliser_ml: dict[tuple[int, int], int] = field(default_factory=dict)
-    """By point and nozzle: the last reading that the journal accounts for."""
+    totaliser: dict[tuple[int, int], Known] = field(default_factory=dict)
+    """By point and nozzle."""
+    mismatched: dict[tuple[int, int], TotaliserMismatch] = field(default_factory=dict)
+    """By point and nozzle: where the totaliser counted less than the last delivery."""
+    tested: OrderedDict[RowName, RowName] = field(default_factory=OrderedDict)
+    """By delivery: the row that says it was a test measure."""
+    prices: dict[str, PriceChanged] = field(default_factory=dict)
+    """By grade: the last change of its price."""
+    price_changes: OrderedDict[RowName, PriceChanged] = field(default_factory=OrderedDict)
     used: dict[bytes, dict[int, Used]] = field(default_factory=dict)
     """By token and business day, the day of the latest delivery last."""
     odometer_km: dict[bytes, int] = field(default_factory=dict)
@@ -109,14 +133,31 @@ class Books:
             case Settlement():
                 self._settle(name, record, body.stamp.wall_ms)
             case UnrecordedDelivery():
-                self.totaliser_ml[record.point, record.nozzle] = record.totaliser_after_ml
+                self._read(record.point, record.nozzle, record.totaliser_after_ml, body)
                 self.sums.unrecorded_ml += record.volume_ml
             case Declined():
                 self.sums.declined += 1
             case TotaliserRead():
-                self.totaliser_ml[record.point, record.nozzle] = record.totaliser_ml
+                self._read(record.point, record.nozzle, record.totaliser_ml, body)
+            case MeterChanged():
+                self._read(record.point, record.nozzle, record.totaliser_after_ml, body)
+            case TotaliserMismatch():
+                self.mismatched[record.point, record.nozzle] = record
+                self.sums.short_ml += record.missing_ml
+            case TestMeasure():
+                self._test(name, record)
+            case PriceChanged():
+                self.prices[record.grade] = self.price_changes[name] = record
+                if len(self.price_changes) > REMEMBERED:
+                    self.price_changes.popitem(last=False)
+                self._remember_command(record.till, record.command_id, name)
             case _:
                 pass
+
+    def totaliser_ml(self, point: int, nozzle: int) -> int | None:
+        """The last reading that the journal accounts for."""
+        known = self.totaliser.get((point, nozzle))
+        return None if known is None else known.totaliser_ml
 
     def unpaid_at(self, point: int) -> list[Unpaid]:
         """The deliveries that wait at a fuelling point, the oldest first."""
@@ -137,7 +178,8 @@ class Books:
         self.unpaid[name] = Unpaid(name, record, wall_ms)
         self.last_delivery[record.point] = (name, record)
         if record.totaliser_after_ml is not None:
-            self.totaliser_ml[record.point, record.nozzle] = record.totaliser_after_ml
+            self.totaliser[record.point, record.nozzle] = Known(record.totaliser_after_ml, wall_ms)
+            self.mismatched.pop((record.point, record.nozzle), None)
         self.sums.deliveries += 1
         self.sums.volume_ml += record.volume_ml
         self.sums.amount_minor += record.amount_minor
@@ -162,6 +204,20 @@ class Books:
         self.sums.sales += 1
         self.sums.sales_volume_ml += unpaid.delivery.volume_ml
         self.sums.sales_amount_minor += record.amount_minor
+
+    def _test(self, name: RowName, record: TestMeasure) -> None:
+        unpaid = self.unpaid.pop(record.delivery, None)
+        if unpaid is None:
+            return
+        self.tested[record.delivery] = name
+        if len(self.tested) > REMEMBERED:
+            self.tested.popitem(last=False)
+        self._remember_command(record.till, record.command_id, name)
+        self.sums.tests += 1
+        self.sums.tested_ml += unpaid.delivery.volume_ml
+
+    def _read(self, point: int, nozzle: int, totaliser_ml: int, body: Body) -> None:
+        self.totaliser[point, nozzle] = Known(totaliser_ml, body.stamp.wall_ms)
 
     def _close(self, authorised: RowName) -> None:
         for point, (name, _) in list(self.open.items()):

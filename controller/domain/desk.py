@@ -176,13 +176,73 @@ class AskBalance(_Command, frozen=True, tag="balance"):
     plate: Typed = ""
 
 
-Command = AuthorisePoint | AnswerNeed | StopPoint | StopAll | LeaseDelivery | ReleaseDelivery | PayDelivery | AskBalance
+class SuspendPoint(_Command, frozen=True, tag="suspend"):
+    """Hold a running delivery. Done when the pump says that it holds."""
+
+    point: int
+
+
+class ResumePoint(_Command, frozen=True, tag="resume"):
+    """Let a held delivery go on. Done when the pump says that it goes on."""
+
+    point: int
+
+
+class ReadPumpTotals(_Command, frozen=True, tag="read_totals"):
+    """Read the totalisers of all nozzles of an idle pump. The answer carries them."""
+
+    point: int
+
+
+class IdentifyPump(_Command, frozen=True, tag="identify"):
+    """Ask a pump what it is. The answer's text says it."""
+
+    point: int
+
+
+class ChangePrice(_Command, frozen=True, tag="change_price"):
+    """From now on a unit of the grade costs `price`, decimal text such as "45.10". A pump takes it when it is idle."""
+
+    grade: Typed
+    price: Typed
+
+
+class CloseAsTest(_Command, frozen=True, tag="test_measure"):
+    """Close an unpaid delivery that this till has leased without a sale: it was measured and put back into the tank."""
+
+    delivery_id: str
+
+
+PumpCommand = SuspendPoint | ResumePoint | ReadPumpTotals | IdentifyPump
+"""What the pump itself answers."""
+Command = (
+    AuthorisePoint
+    | AnswerNeed
+    | StopPoint
+    | StopAll
+    | LeaseDelivery
+    | ReleaseDelivery
+    | PayDelivery
+    | AskBalance
+    | PumpCommand
+    | ChangePrice
+    | CloseAsTest
+)
+
+
+class NozzleTotal(msgspec.Struct, frozen=True):
+    """A nozzle's volume totaliser, in thousandths of the grade's unit."""
+
+    nozzle: int
+    grade: str
+    unit: str
+    totaliser_ml: int
 
 
 class CommandResult(msgspec.Struct, frozen=True):
     """The answer to a command. `reason` is a code of the catalogue when it was not done, `text` says it.
 
-    `receipt` is the readable receipt of a payment; `change_minor` what is to be given back.
+    `receipt` is the readable receipt of a payment; `change_minor` what is to be given back; `totals` what was read.
     """
 
     command_id: str
@@ -191,3 +251,4 @@ class CommandResult(msgspec.Struct, frozen=True):
     text: str = ""
     change_minor: int = 0
     receipt: str = ""
+    totals: tuple[NozzleTotal, ...] = ()

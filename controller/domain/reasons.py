@@ -42,6 +42,12 @@ class Reason(StrEnum):
     HEADQUARTERS_REFUSED = "headquarters_refused"
     STATION_STOPPING = "station_stopping"
     COMMAND_REUSED = "command_reused"
+    PUMP_UNSUPPORTED = "pump_unsupported"
+    PUMP_WRONG_STATE = "pump_wrong_state"
+    PUMP_NOT_CONFIRMED = "pump_not_confirmed"
+    GRADE_UNKNOWN = "grade_unknown"
+    PRICE_INVALID = "price_invalid"
+    TEST_MEASURE = "test_measure"
 
 
 class ReasonText(msgspec.Struct, frozen=True):
@@ -127,5 +133,22 @@ CATALOGUE: dict[Reason, ReasonText] = {
     ),
     Reason.COMMAND_REUSED: ReasonText(
         "This command id was used for something else: send a new one", "Please try again"
+    ),
+    Reason.PUMP_UNSUPPORTED: ReasonText(
+        "This pump has no such function: do it at the pump itself, if it can be done there", "Not possible at this pump"
+    ),
+    Reason.PUMP_WRONG_STATE: ReasonText(
+        "This cannot be done in what the pump is doing now: look at its tile, and try again", "Not possible now"
+    ),
+    Reason.PUMP_NOT_CONFIRMED: ReasonText(
+        "The pump did not confirm this: go and look whether it was done", "Please wait"
+    ),
+    Reason.GRADE_UNKNOWN: ReasonText("There is no such grade at this station", "No such product"),
+    Reason.PRICE_INVALID: ReasonText(
+        "A price is a number above zero, such as 43.79, with no more decimals than the pumps show",
+        "Price not possible",
+    ),
+    Reason.TEST_MEASURE: ReasonText(
+        "This delivery was a test measure: its fuel is back in the tank", "Nothing to pay: test measure"
     ),
 }

@@ -155,7 +155,8 @@ class Delivery(msgspec.Struct, frozen=True, array_like=True, tag="delivery"):
     """What the pump said. On disk before the pump is cleared.
 
     `authorised` is None for fuel that nobody allowed in this journal (a pump that was started by hand).
-    `at_start`: found complete when the controller came back.
+    `at_start`: found complete when the controller came back. `price_agreed`: what was frozen at the authorisation,
+    where the pump used another price (`price`); None where it is the same.
     """
 
     point: int
@@ -172,6 +173,7 @@ class Delivery(msgspec.Struct, frozen=True, array_like=True, tag="delivery"):
     account: str
     funds: Funds
     at_start: bool
+    price_agreed: UnitPrice | None = None
 
 
 class Settlement(msgspec.Struct, frozen=True, array_like=True, tag="settlement"):
@@ -186,13 +188,19 @@ class Settlement(msgspec.Struct, frozen=True, array_like=True, tag="settlement")
 
 
 class UnrecordedDelivery(msgspec.Struct, frozen=True, array_like=True, tag="unrecorded"):
-    """The totaliser moved by more than the journal knows: fuel left while nobody listened."""
+    """The totaliser moved by more than the journal knows: fuel left while nobody listened.
+
+    Between `from_ms`, the last reading that agreed, and `to_ms`, UTC; both 0 in rows of before they were kept. A clock
+    that was set back shows itself by a `to_ms` below `from_ms`.
+    """
 
     point: int
     nozzle: int
     volume_ml: int
     totaliser_before_ml: int
     totaliser_after_ml: int
+    from_ms: int = 0
+    to_ms: int = 0
 
 
 class TotaliserRead(msgspec.Struct, frozen=True, array_like=True, tag="totaliser"):
@@ -201,6 +209,44 @@ class TotaliserRead(msgspec.Struct, frozen=True, array_like=True, tag="totaliser
     point: int
     nozzle: int
     totaliser_ml: int
+
+
+class MeterChanged(msgspec.Struct, frozen=True, array_like=True, tag="meter_changed"):
+    """The totaliser jumped by more than any pump could have dispensed: another meter. Never fuel."""
+
+    point: int
+    nozzle: int
+    totaliser_before_ml: int
+    totaliser_after_ml: int
+
+
+class TotaliserMismatch(msgspec.Struct, frozen=True, array_like=True, tag="totaliser_mismatch"):
+    """The delivery before this row (`volume_ml`) moved the totaliser by less than its volume, or not at all."""
+
+    point: int
+    nozzle: int
+    volume_ml: int
+    totaliser_before_ml: int
+    totaliser_after_ml: int
+    missing_ml: int
+
+
+class TestMeasure(msgspec.Struct, frozen=True, array_like=True, tag="test_measure"):
+    """The delivery went through a test measure and back into the tank: it is closed, and no sale."""
+
+    delivery: RowName
+    till: str
+    command_id: str
+
+
+class PriceChanged(msgspec.Struct, frozen=True, array_like=True, tag="price_changed"):
+    """A grade's price from now on. `file_price`: what station.toml said then; `till` is empty where the file did it."""
+
+    grade: str
+    price: UnitPrice
+    file_price: UnitPrice
+    till: str
+    command_id: str
 
 
 class PumpAlarm(msgspec.Struct, frozen=True, array_like=True, tag="alarm"):
@@ -222,6 +268,10 @@ Record = (
     | UnrecordedDelivery
     | TotaliserRead
     | PumpAlarm
+    | MeterChanged
+    | TotaliserMismatch
+    | TestMeasure
+    | PriceChanged
 )
 
 

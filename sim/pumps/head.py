@@ -28,6 +28,8 @@ class HeadChange(Enum):
     PRESET_REACHED = auto()
     FLOW_STOPPED = auto()
     """The trigger was let go."""
+    NUDGED = auto()
+    """Somebody opened the pump: nothing that the electronics can see, but who waits for news looks again."""
 
 
 @dataclass(slots=True)
@@ -68,6 +70,7 @@ class PumpHead:
         overrun_ml: int = 0,
         totaliser_modulo_ml: int = TOTALISER_MODULO_ML,
     ) -> None:
+        """`overrun_ml`: how far past a preset the valve closes; below zero, how much too early."""
         self.nozzles = list(nozzles)
         self.currency = currency
         self.listeners: list[Listener] = []
@@ -76,6 +79,7 @@ class PumpHead:
         self._slow = slow_ml_per_s
         self._band_ml = slow_band_ml
         self._overrun_ml = overrun_ml
+        self._totalisers_stuck = False
         self._modulo_ml = totaliser_modulo_ml
         self._out: int | None = None
         self._selected = 0
@@ -125,6 +129,37 @@ class PumpHead:
         self._out = None
         self._permitted = frozenset()
         self._changed(HeadChange.HUNG_UP, now_us)
+
+    # --- who opens the pump with a screwdriver --------------------------------------------------------------
+
+    def nudge(self, now_us: int) -> None:
+        """Make who listens look again."""
+        self.advance(now_us)
+        self._changed(HeadChange.NUDGED, now_us)
+
+    @property
+    def overrun_ml(self) -> int:
+        """How far past a preset the valve closes; below zero, how much too early."""
+        return self._overrun_ml
+
+    def set_overrun(self, overrun_ml: int, now_us: int) -> None:
+        """A worn valve, from now on: also for the delivery that runs."""
+        self.advance(now_us)
+        self._overrun_ml = overrun_ml
+        if self._flow is not None:
+            self._flow = None
+            self._start(now_us)
+
+    def stick_totalisers(self, now_us: int, *, stuck: bool) -> None:
+        """The volume counters stand still although fuel flows; or count again."""
+        self.advance(now_us)
+        self._totalisers_stuck = stuck
+
+    def jump_totaliser(self, nozzle: int, by_ml: int, now_us: int) -> None:
+        """The counter shows something else: a new meter, a flipped bit."""
+        self.advance(now_us)
+        counter = self.nozzles[nozzle - 1]
+        counter.totaliser_ml = (counter.totaliser_ml + by_ml) % self._modulo_ml
 
     # --- the pump's electronics -----------------------------------------------------------------------------
 
@@ -230,7 +265,8 @@ class PumpHead:
         if self._price is None:
             self._price = self.price(self._out)
         limit = self._limit_volume()
-        if limit is not None and self._shown_ml >= limit:
+        stop = limit if limit is None else self._stop_ml(limit)
+        if stop is not None and self._shown_ml >= stop:
             self._permitted = frozenset()
             self._changed(HeadChange.PRESET_REACHED, now_us)
             return
@@ -238,9 +274,9 @@ class PumpHead:
             return
         end = self._shown_ml + self._want_ml
         slow_from = end
-        if limit is not None:
+        if limit is not None and stop is not None:
             slow_from = max(self._shown_ml, limit - self._band_ml)
-            end = end if end < limit else limit + self._overrun_ml
+            end = end if end < stop else limit + self._overrun_ml
         self._flow = _Flow(now_us, self._shown_ml, slow_from, end)
 
     def _limit_volume(self) -> int | None:
@@ -255,7 +291,11 @@ class PumpHead:
 
     def _limit_reached_at(self, volume_ml: int) -> bool:
         limit = self._limit_volume()
-        return limit is not None and volume_ml >= limit
+        return limit is not None and volume_ml >= self._stop_ml(limit)
+
+    def _stop_ml(self, limit_ml: int) -> int:
+        """From here on the pump says that its preset is reached."""
+        return limit_ml + min(self._overrun_ml, 0)
 
     def _fast_us(self, flow: _Flow) -> int:
         """How long the quick part takes."""
@@ -276,7 +316,8 @@ class PumpHead:
 
     def _count(self, volume_ml: int) -> None:
         nozzle = self.nozzles[self._selected - 1]
-        nozzle.totaliser_ml = (nozzle.totaliser_ml + volume_ml - self._shown_ml) % self._modulo_ml
+        if not self._totalisers_stuck:
+            nozzle.totaliser_ml = (nozzle.totaliser_ml + volume_ml - self._shown_ml) % self._modulo_ml
         self._want_ml -= volume_ml - self._shown_ml
         self._shown_ml = volume_ml
         amount = self._amount()

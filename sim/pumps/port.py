@@ -1,13 +1,15 @@
-"""Lines for simulated pumps: a pseudo terminal in real time (`PtyLine`), and a port in virtual time
-(`SimLinePort`).
+"""Lines for simulated pumps: a port in virtual time (`SimLinePort`), the pumps' end of a line in real time
+(`LineEnd`), and a pseudo terminal that carries one (`PtyLine`).
 
-Both carry any protocol whose pumps are `Twin`s. Time comes from the injected `Clock` only.
+All carry any protocol whose pumps are `Twin`s. Time comes from the injected `Clock` only. The other cables are in
+`sim.pumps.lines`.
 """
 
 import asyncio
 import contextlib
 import os
 import tty
+from collections import deque
 from collections.abc import Callable, Sequence
 from itertools import cycle
 from typing import Protocol
@@ -84,11 +86,20 @@ class SimLinePort:
     def _hearing(self, turn: Turn) -> Twin | None:
         return next((twin for twin in self._twins if twin.hears(turn.data)), None)
 
+    def _answered(self, turn: Turn, now_us: int) -> tuple[Twin | None, bytes]:
+        """Who answers, and what. All that hear it are told; an answer that comes after the window is lost."""
+        answered: tuple[Twin | None, bytes] = (None, b"")
+        for twin in self._twins:
+            if twin.hears(turn.data):
+                answer = twin.receive(turn.data, now_us)
+                if answer and not answered[1] and (not turn.window_us or twin.reply_latency_us <= turn.window_us):
+                    answered = (twin, answer)
+        return answered
+
     async def transact(self, turn: Turn) -> bytes:
         """One turn, in virtual time."""
         start_us = self._now()
-        twin = self._hearing(turn)
-        answer = twin.receive(turn.data, start_us) if twin is not None else b""
+        twin, answer = self._answered(turn, start_us)
         self.turns_made += 1
         await self._clock.sleep_until(start_us + self._turn_us(turn, answer, twin))
         return answer
@@ -150,6 +161,109 @@ class SimLinePort:
         """Nothing is held."""
 
 
+class LineEnd:
+    """What simulated pumps make of the bytes of a line in real time, whatever cable brings them.
+
+    Unpaced, bytes are heard as they come and an answer leaves whole, at the moment at which its last byte would be
+    through at the line's speed. Paced, each byte is accepted and leaves when its stop bit is over at that speed.
+    Knows no port: `say` gets what the pumps say.
+    """
+
+    def __init__(
+        self,
+        twins: Sequence[Twin],
+        clock: Clock,
+        settings: LineSettings,
+        complete: Callable[[bytes], bool],
+        say: Callable[[bytes], None],
+        *,
+        silence_us: int = SILENCE_US,
+        pace: bool = False,
+    ) -> None:
+        """`complete` says whether the bytes so far are a whole frame; `silence_us` of quiet drops one that is not."""
+        self._twins = list(twins)
+        self._clock = clock
+        self._settings = settings
+        self._complete = complete
+        self._say = say
+        self._silence_us = silence_us
+        self._pace = pace
+        self._buffer = bytearray()
+        self._heard_from_us = self._heard_us = 0
+        self._heard_bytes = 0
+        self._said_us = 0
+        self._due: deque[tuple[int, bytes]] = deque()
+        self._timers: set[Timer] = set()
+
+    def heard(self, data: bytes) -> None:
+        """These bytes came over the cable now."""
+        now_us = self._clock.now().mono_us
+        if now_us - self._heard_us > self._silence_us:
+            self._buffer.clear()
+        if now_us >= self._heard_us:
+            self._heard_from_us, self._heard_bytes = now_us, 0
+        for byte in data:
+            self._heard_bytes += 1
+            through_us = self._settings.wire_us(self._heard_bytes) if self._pace else 0
+            self._heard_us = self._heard_from_us + through_us
+            self._buffer.append(byte)
+            if self._complete(bytes(self._buffer)):
+                self._at(self._heard_us, lambda frame=bytes(self._buffer): self._frame(frame))  # type: ignore[misc]
+                self._buffer.clear()
+            elif len(self._buffer) > BUFFER_BYTES_MAX:
+                self._buffer.clear()
+
+    def forget(self) -> None:
+        """The other end has gone: what was half heard or half said concerns nobody."""
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
+        self._due.clear()
+        self._buffer.clear()
+        self._heard_us = self._said_us = 0
+
+    def _at(self, at_us: int, act: Callable[[], None]) -> None:
+        if at_us <= self._clock.now().mono_us:
+            act()
+            return
+
+        def ring() -> None:
+            self._timers.discard(timer)
+            act()
+
+        timer = self._clock.call_at(at_us, ring)
+        self._timers.add(timer)
+
+    def _frame(self, frame: bytes) -> None:
+        now_us = self._clock.now().mono_us
+        for twin in self._twins:
+            if twin.hears(frame):
+                answer = twin.receive(frame, now_us)
+                if answer:
+                    heard_us = 0 if self._pace else self._settings.wire_us(len(frame))
+                    self._answer(answer, now_us + heard_us + twin.reply_latency_us)
+
+    def _answer(self, answer: bytes, from_us: int) -> None:
+        from_us = max(from_us, self._said_us)
+        speaking = bool(self._due)
+        if self._pace:
+            for count, byte in enumerate(answer, 1):
+                self._due.append((from_us + self._settings.wire_us(count), bytes((byte,))))
+        else:
+            self._due.append((from_us + self._settings.wire_us(len(answer)), answer))
+        self._said_us = self._due[-1][0]
+        if not speaking:
+            self._at(self._due[0][0], self._speak)
+
+    def _speak(self) -> None:
+        """Say what is due, and come back for the rest."""
+        now_us = self._clock.now().mono_us
+        while self._due and self._due[0][0] <= now_us:
+            self._say(self._due.popleft()[1])
+        if self._due:
+            self._at(self._due[0][0], self._speak)
+
+
 class PtyLine:
     """Simulated pumps on a pseudo terminal, in real time: `path` is what a controller opens.
 
@@ -162,14 +276,14 @@ class PtyLine:
         clock: Clock,
         settings: LineSettings | None = None,
         complete: Callable[[bytes], bool] = is_whole,
+        *,
+        silence_us: int = SILENCE_US,
+        pace: bool = False,
     ) -> None:
-        """`complete` says whether the bytes so far are a whole frame of the line's protocol."""
-        self._twins = list(twins)
-        self._clock = clock
-        self._settings = settings or LineSettings()
-        self._complete = complete
-        self._buffer = bytearray()
-        self._silence: Timer | None = None
+        """As `LineEnd`."""
+        self._end = LineEnd(
+            twins, clock, settings or LineSettings(), complete, self._say, silence_us=silence_us, pace=pace
+        )
         self._loop = asyncio.get_running_loop()
         # The other end stays open here: else reading fails whenever no controller has it open.
         self._fd, self._other_fd = os.openpty()
@@ -183,28 +297,7 @@ class PtyLine:
             data = os.read(self._fd, READ_BYTES)
         except OSError:
             return
-        if self._silence is not None:
-            self._silence.cancel()
-            self._silence = None
-        for byte in data:
-            self._buffer.append(byte)
-            if self._complete(bytes(self._buffer)):
-                self._heard(bytes(self._buffer))
-                self._buffer.clear()
-            elif len(self._buffer) > BUFFER_BYTES_MAX:
-                self._buffer.clear()
-        if self._buffer:
-            self._silence = self._clock.call_at(self._clock.now().mono_us + SILENCE_US, self._buffer.clear)
-
-    def _heard(self, data: bytes) -> None:
-        now_us = self._clock.now().mono_us
-        for twin in self._twins:
-            if twin.hears(data):
-                answer = twin.receive(data, now_us)
-                if answer:
-                    wire_us = self._settings.wire_us(len(data) + len(answer))
-                    self._clock.call_at(now_us + twin.reply_latency_us + wire_us, lambda a=answer: self._say(a))  # type: ignore[misc]
-                return
+        self._end.heard(data)
 
     def _say(self, answer: bytes) -> None:
         with contextlib.suppress(OSError):  # closed, or nobody reads: as on a real wire, it is lost
@@ -215,8 +308,7 @@ class PtyLine:
         if self._fd < 0:
             return
         self._loop.remove_reader(self._fd)
-        if self._silence is not None:
-            self._silence.cancel()
+        self._end.forget()
         os.close(self._fd)
         os.close(self._other_fd)
         self._fd = self._other_fd = -1

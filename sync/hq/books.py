@@ -1,8 +1,8 @@
 """What rows mean in headquarters' books: sales, accounts, and rows that do not add up.
 
-A delivery counts as a sale once, when its first settlement comes. What a restored disk made a station write a second
-time is kept as a row and put aside as an oddity, so nothing is lost and nothing counts twice. Runs within the
-transaction that stores the rows; knows no chain and no branch.
+A delivery counts as a sale once, when its first settlement comes; a test measure closes it, and then it is none. What
+a restored disk made a station write a second time is kept as a row and put aside as an oddity, so nothing is lost and
+nothing counts twice. Runs within the transaction that stores the rows; knows no chain and no branch.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from controller.domain.records import Body, Delivery, RowName, Settlement, TenderKind
+from controller.domain.records import Body, Delivery, RowName, Settlement, TenderKind, TestMeasure
 from sync.hq.schema import oddities, postings, sales
 
 UNKNOWN_DELIVERY = "settles_unknown_delivery"
@@ -47,7 +47,7 @@ class Books:
             [
                 b.record.delivery.seq
                 for b in bodies
-                if isinstance(b.record, Settlement)
+                if isinstance(b.record, Settlement | TestMeasure)
                 if b.record.delivery not in fresh
             ]
         )
@@ -57,7 +57,7 @@ class Books:
         moved = {"sales": 0, "volume_ml": 0, "amount_minor": 0, "unpaid": len(fresh)}
         for body in bodies:
             record = body.record
-            if not isinstance(record, Settlement):
+            if not isinstance(record, Settlement | TestMeasure):
                 continue
             sale = known.get(record.delivery)
             if sale is None or sale["settled_seq"] is not None:
@@ -68,12 +68,14 @@ class Books:
                 "settled_seq": body.name.seq,
                 "settled_epoch": body.name.epoch,
                 "settled_ms": body.stamp.wall_ms,
-                "receipt_number": record.receipt_number,
+                "receipt_number": record.receipt_number if isinstance(record, Settlement) else None,
             }
             if record.delivery not in fresh:
                 settled_before.append({"b_" + name: value for name, value in sale.items()})
-            moved["sales"] += 1
             moved["unpaid"] -= 1
+            if isinstance(record, TestMeasure):
+                continue  # back in the tank: closed, and no sale
+            moved["sales"] += 1
             moved["volume_ml"] += sale["volume_ml"]
             moved["amount_minor"] += sale["amount_minor"]
             posted += [

@@ -27,7 +27,7 @@ stations = Table(
     Column("unpaid", BigInteger, nullable=False, default=0),
     sqlite_with_rowid=False,
 )
-"""`branch`: the one that last grew, -1 before the first row. `unpaid`: deliveries that are not settled."""
+"""`branch`: the one that last grew, -1 before the first row. `unpaid`: deliveries that are not closed."""
 
 branches = Table(
     "branches",
@@ -76,7 +76,8 @@ sales = Table(
     Column("receipt_number", BigInteger),
     sqlite_with_rowid=False,
 )
-"""A delivery (`seq`, `epoch` are its row's), and its settlement once there is one: then it is a sale."""
+"""A delivery (`seq`, `epoch` are its row's), and its settlement once there is one: then it is a sale. A delivery that
+was a test measure is closed by that row's name in `settled_seq`, and has no `receipt_number`: it is none."""
 
 postings = Table(
     "postings",

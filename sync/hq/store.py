@@ -183,7 +183,8 @@ class Store:
     def recount(self, station: str) -> Totals:
         """The totals, counted again from the tables of rows and sales."""
         told = self.totals(station)
-        settled = sales.c.settled_seq.is_not(None)
+        settled = sales.c.receipt_number.is_not(None)
+        closed = sales.c.settled_seq.is_not(None)
         mine = sales.c.station_id == station
         query = sa.select(
             sa.func.count(),
@@ -192,7 +193,7 @@ class Store:
         ).where(mine, settled)
         with self._commit() as db:
             count, volume_ml, amount_minor = db.execute(query).one()
-            unpaid = db.execute(sa.select(sa.func.count()).select_from(sales).where(mine, ~settled)).scalar_one()
+            unpaid = db.execute(sa.select(sa.func.count()).select_from(sales).where(mine, ~closed)).scalar_one()
             kept = _count(db, rows, station)
         return msgspec.structs.replace(
             told,

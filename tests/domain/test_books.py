@@ -5,8 +5,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from controller.domain import records
 from controller.domain.books import REMEMBERED, Books
 from controller.domain.days import BusinessDay
+from controller.domain.quantities import UnitPrice
 from controller.domain.reasons import Reason
 from controller.domain.records import (
     Declined,
@@ -102,12 +104,12 @@ def test_what_is_remembered_for_repeats_is_bounded_and_the_oldest_goes_first() -
 def test_totalisers_follow_deliveries_readings_and_gaps() -> None:
     story = Story()
     story.tell(TotaliserRead(1, 1, 50_000))
-    assert story.books.totaliser_ml == {(1, 1): 50_000}
+    assert story.books.totaliser_ml(1, 1) == 50_000
     story.tell(delivery(totaliser_after_ml=60_000))
     story.tell(delivery(totaliser_after_ml=None))
-    assert story.books.totaliser_ml == {(1, 1): 60_000}, "a pump that tells no totaliser changes none"
+    assert story.books.totaliser_ml(1, 1) == 60_000, "a pump that tells no totaliser changes none"
     story.tell(UnrecordedDelivery(1, 1, 5_000, 60_000, 65_000))
-    assert story.books.totaliser_ml == {(1, 1): 65_000}
+    assert story.books.totaliser_ml(1, 1) == 65_000
     assert story.books.sums.unrecorded_ml == 5_000
 
 
@@ -222,3 +224,40 @@ def test_turkey_has_had_one_time_since_2016() -> None:
     midnight_ms = moment("2026-10-25T00:00:00", "Europe/Istanbul")
     assert business_day.of(midnight_ms + DAY_MS) == business_day.of(midnight_ms) + 1
     assert business_day.of(midnight_ms + DAY_MS - 1) == business_day.of(midnight_ms)
+
+
+def test_a_test_measure_closes_a_delivery_and_is_counted_apart() -> None:
+    story = Story()
+    filled = story.tell(delivery(20_000))
+    name = story.tell(records.TestMeasure(filled, "till-1", "c1"))
+    books = story.books
+    assert not books.unpaid
+    assert books.tested == {filled: name}
+    assert books.commands == {("till-1", "c1"): name}
+    assert (books.sums.deliveries, books.sums.sales, books.sums.tests, books.sums.tested_ml) == (1, 0, 1, 20_000)
+    story.tell(records.TestMeasure(filled, "till-1", "c2"))
+    story.tell(settlement(filled))
+    assert (books.sums.sales, books.sums.tests) == (0, 1), "it is closed"
+
+
+def test_another_meter_is_a_baseline_and_a_mismatch_stands_until_a_delivery_agrees() -> None:
+    story = Story()
+    story.tell(records.MeterChanged(1, 1, 5_000, 90_000))
+    assert story.books.totaliser_ml(1, 1) == 90_000
+    assert story.books.sums.unrecorded_ml == 0
+    story.tell(delivery(10_000, totaliser_after_ml=90_000))
+    story.tell(records.TotaliserMismatch(1, 1, 10_000, 90_000, 90_000, 10_000))
+    assert (1, 1) in story.books.mismatched
+    assert story.books.sums.short_ml == 10_000
+    story.tell(delivery(10_000, totaliser_after_ml=100_000))
+    assert not story.books.mismatched
+
+
+def test_the_last_change_of_a_price_is_known_by_its_grade() -> None:
+    story = Story()
+    old, new = UnitPrice(4412, 2), UnitPrice(4510, 2)
+    first = story.tell(records.PriceChanged("diesel", new, old, "till-1", "c1"))
+    story.tell(records.PriceChanged("diesel", old, old, "", ""))
+    assert story.books.prices["diesel"].price == old
+    assert story.books.price_changes[first].price == new
+    assert story.books.commands == {("till-1", "c1"): first}

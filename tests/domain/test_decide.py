@@ -171,6 +171,12 @@ def test_every_reason_that_a_list_can_give_has_a_case() -> None:
         Reason.JOURNAL_FULL,
         Reason.HEADQUARTERS_SILENT,
         Reason.COMMAND_REUSED,
+        Reason.PUMP_UNSUPPORTED,
+        Reason.PUMP_WRONG_STATE,
+        Reason.PUMP_NOT_CONFIRMED,
+        Reason.GRADE_UNKNOWN,
+        Reason.PRICE_INVALID,
+        Reason.TEST_MEASURE,
     }
     assert {reason for _, _, reason in REFUSALS.values()} == set(Reason) - about_pumps_and_tills
 

@@ -4,7 +4,7 @@ import pytest
 
 from controller.domain.desk import PointState
 from controller.domain.quantities import UnitPrice
-from controller.domain.records import TotaliserRead, UnrecordedDelivery
+from controller.domain.records import MeterChanged, UnrecordedDelivery
 from controller.pumps.dart.transactions import State
 from tests.station.house import DIESEL, GASOLINE, House, story
 
@@ -137,8 +137,9 @@ async def test_another_meter_is_a_new_baseline_and_no_fuel(house: House) -> None
     await house.state(1, PointState.IDLE)
     await house.wait(5)
     assert not _unrecorded(house)
-    readings = [record for record in house.records if isinstance(record, TotaliserRead)]
-    assert readings[-1].totaliser_ml == 1_000
+    assert [record for record in house.records if isinstance(record, MeterChanged)] == [
+        MeterChanged(1, DIESEL, 4_000, 1_000)
+    ]
     before = house.books.sums.deliveries
     await house.pay(house.point(1).unpaid[0].delivery_id)
     await house.cash_delivery(1, 3_000)

@@ -6,6 +6,8 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from controller.domain import records
+from controller.domain.quantities import UnitPrice
 from controller.domain.records import GENESIS, Row, RowName, TenderKind, decode_body, seal_row
 from sync.hq.hold import StoreBusy, StoreError, StoreFull
 from sync.hq.requests import Requests
@@ -92,6 +94,24 @@ def test_a_delivery_is_a_sale_once_it_is_settled() -> None:
     hq.take(journal.batch(4))
     totals = hq.store.totals(STATION)
     assert (totals.sales, totals.deliveries_unpaid, totals.oddities) == (2, 0, 2)
+    assert hq.store.recount(STATION) == totals
+
+
+def test_a_test_measure_closes_a_delivery_and_is_no_sale() -> None:
+    hq, journal = Headquarters(), _journal(1)
+    measured, in_one_batch = journal.deliver(), journal.deliver()
+    journal.write(records.TestMeasure(in_one_batch, "till-1", "c1"))
+    hq.take(journal.batch(0))
+    totals = hq.store.totals(STATION)
+    assert (totals.sales, totals.deliveries_unpaid) == (1, 1)
+    journal.write(records.TestMeasure(measured, "till-1", "c2"))
+    journal.write(records.PriceChanged("diesel", UnitPrice(1, 0), UnitPrice(2, 0), "till-1", "c3"))
+    journal.write(records.MeterChanged(1, 1, 5, 3))
+    journal.write(records.TotaliserMismatch(1, 1, 10, 5, 5, 10))
+    journal.settle(measured)
+    hq.take(journal.batch(6))
+    totals = hq.store.totals(STATION)
+    assert (totals.sales, totals.volume_ml, totals.deliveries_unpaid, totals.oddities) == (1, 1000, 0, 1)
     assert hq.store.recount(STATION) == totals
 
 

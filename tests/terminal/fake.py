@@ -161,6 +161,8 @@ class FakeStation:
                 )
             case AskBalance():
                 return self._done(command, "Balance 1200.00 TRY")
+            case _:
+                raise AssertionError(f"no terminal sends {command}")
 
     def _waiting(self, delivery_id: str) -> UnpaidView | None:
         return next((u for p in self.now.points for u in p.unpaid if u.delivery_id == delivery_id), None)
