@@ -4,7 +4,7 @@ BIN := .venv/bin
 RUN_STAMP := .venv/run.stamp
 TEST_STAMP := .venv/test.stamp
 
-.PHONY: demo test check format lock clean
+.PHONY: demo test check bench format lock clean
 
 demo: $(RUN_STAMP)
 	$(BIN)/forecourt demo
@@ -18,6 +18,10 @@ check: $(TEST_STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m pytest -q tests/test_tidy.py
+
+# Prints PASS or MISS against each limit; a miss fails nothing, since it may be the machine's. See docs/benchmarks.md.
+bench: $(RUN_STAMP)
+	$(BIN)/python -m benchmarks
 
 format: $(TEST_STAMP)
 	$(BIN)/ruff format -q .

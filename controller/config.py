@@ -16,10 +16,10 @@ from controller.domain.meters import FLOW_LIMIT_ML_PER_S
 from controller.domain.products import Grade
 from controller.domain.quantities import CURRENCIES, Currency, Unit, UnitPrice, parse_decimal
 from controller.domain.receipt import WIDTH_MIN
+from controller.pumps.protocols import PROTOCOLS
 
 MAX_POINTS = 64
 MAX_NOZZLES = 6
-FIRST_ADDRESS, LAST_ADDRESS = 0x50, 0x6F
 LAST_PORT = 65_535
 TOTALISER_DIGITS = range(4, 15)
 """Fewer would roll over within a fill, more are on no pump."""
@@ -68,9 +68,9 @@ class GradeTable(_Table, frozen=True):
 
 class LineTable(_Table, frozen=True):
     name: str
-    protocol: Literal["dart"]
+    protocol: Literal["dart", "two-wire", "azt2"]
     port: str
-    baud: int = 9600
+    baud: int | None = None
 
 
 class PointTable(_Table, frozen=True):
@@ -217,7 +217,7 @@ def _check_devices(file: StationFile, wrong: _Wrong) -> None:
     if not 0 <= file.api.port <= LAST_PORT:
         raise wrong("api.port", f"{file.api.port}: expected a port, 1 to {LAST_PORT}, or 0 for any that is free")
     for index, line in enumerate(file.lines):
-        if line.baud <= 0:
+        if line.baud is not None and line.baud <= 0:
             raise wrong(f"lines[{index}].baud", f"{line.baud}: expected a speed such as 9600")
     if file.printer is not None:
         if file.printer.baud <= 0:
@@ -242,7 +242,7 @@ def _check_grades(tables: tuple[GradeTable, ...], wrong: _Wrong) -> dict[str, Gr
 
 
 def _check_points(file: StationFile, grades: dict[str, Grade], wrong: _Wrong) -> set[int]:
-    lines = {line.name for line in file.lines}
+    lines = {line.name: PROTOCOLS[line.protocol] for line in file.lines}
     if len(lines) != len(file.lines):
         raise wrong("lines", "two lines have the same name")
     numbers: set[int] = set()
@@ -253,13 +253,15 @@ def _check_points(file: StationFile, grades: dict[str, Grade], wrong: _Wrong) ->
             raise wrong(f"{key}.number", f"{point.number}: expected a number of its own, 1 to {MAX_POINTS}")
         if point.line not in lines:
             raise wrong(f"{key}.line", f"{point.line!r} is no line: expected one of {', '.join(sorted(lines))}")
-        if not FIRST_ADDRESS <= point.address <= LAST_ADDRESS:
-            expected = f"0x{FIRST_ADDRESS:02X} to 0x{LAST_ADDRESS:02X}"
+        protocol = lines[point.line]
+        if point.address not in protocol.addresses:
+            expected = f"0x{protocol.addresses[0]:02X} to 0x{protocol.addresses[-1]:02X}"
             raise wrong(f"{key}.address", f"0x{point.address:02X}: expected {expected}")
         if (point.line, point.address) in addresses:
             raise wrong(f"{key}.address", f"0x{point.address:02X} is taken by another point of line {point.line!r}")
-        if not 1 <= len(point.nozzles) <= MAX_NOZZLES:
-            raise wrong(f"{key}.nozzles", f"expected 1 to {MAX_NOZZLES} grade codes")
+        nozzles_max = min(protocol.nozzles_max, MAX_NOZZLES)
+        if not 1 <= len(point.nozzles) <= nozzles_max:
+            raise wrong(f"{key}.nozzles", f"expected 1 to {nozzles_max} grade codes")
         for code in point.nozzles:
             if code not in grades:
                 raise wrong(f"{key}.nozzles", f"{code!r} is no grade: expected one of {', '.join(sorted(grades))}")

@@ -28,8 +28,9 @@ from controller.machine import MachineClock, MachineRandomness, boot_id
 from controller.printing.escpos import MODELS
 from controller.printing.port import PortPrinter, PortSettings
 from controller.printing.spool import Printer, PrintQueue, SpoolDirectory
-from controller.pumps.core import LinePort, LineSettings
+from controller.pumps.core import LinePort
 from controller.pumps.line import SerialLinePort, is_pty
+from controller.pumps.protocols import line_settings
 from controller.station import Station, read_books
 from controller.store.journal import Journal, JournalError
 from controller.store.whitelist import Whitelist
@@ -167,7 +168,7 @@ def _open_port(config: StationConfig, line: LineTable, clock: Clock, *, simulati
     path = config.folder / line.port
     if simulation and path.exists() and not is_pty(str(path)):
         raise OSError(f"{path} is no pseudo terminal: a simulated station keeps its hands off real pumps")
-    return SerialLinePort(str(path), LineSettings(baud=line.baud), clock)
+    return SerialLinePort(str(path), line_settings(line.protocol, line.baud), clock)
 
 
 def _reader(config: StationConfig, reader: ReaderTable, clock: Clock, randomness: Randomness) -> CardReader:

@@ -97,7 +97,7 @@ price = "24.35"
 
 [[lines]]                           # a cable with pumps on it
 name = "east"
-protocol = "dart"
+protocol = "dart"                   # dart, two-wire (one grade a point) or azt2
 port = "/dev/ttyUSB0"
 baud = 9600
 

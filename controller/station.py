@@ -40,8 +40,8 @@ from controller.printing.escpos import PrinterModel, slip_bytes
 from controller.printing.spool import PrintQueue, Slip, slip_name
 from controller.pumps import words
 from controller.pumps.core import LinePort
-from controller.pumps.dart.pump import DartPump, DartSettings
 from controller.pumps.line import LineRunner
+from controller.pumps.protocols import PROTOCOLS, Setup
 from controller.pumps.schedule import LineSchedule
 from controller.site import JOURNAL_RETRY_S, Lists, Site
 from controller.store.journal import Journal
@@ -131,8 +131,8 @@ class Station:
     def _add_line(self, line: LineTable, tables: list[PointTable], open_port: Callable[[LineTable], LinePort]) -> None:
         config = self.config
         pumps = {
-            table.number: DartPump(
-                DartSettings(
+            table.number: PROTOCOLS[line.protocol].core(
+                Setup(
                     address=table.address,
                     nozzles=len(table.nozzles),
                     currency=config.currency,

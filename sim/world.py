@@ -18,7 +18,8 @@ from controller.domain.desk import Command, CommandResult, Snapshot
 from controller.domain.seams import US_PER_MS, US_PER_S, Clock
 from controller.printing.escpos import MODELS
 from controller.printing.spool import MemorySpool, PrintQueue
-from controller.pumps.core import LinePort, LineSettings
+from controller.pumps.core import LinePort
+from controller.pumps.protocols import line_settings
 from controller.station import Station, read_books
 from controller.store.journal import Journal
 from controller.store.whitelist import Whitelist, build, read_csv
@@ -247,7 +248,7 @@ class World:
 
     def _open_port(self, line: LineTable) -> LinePort:
         twins = [self._twins[place.number] for place in PLACES if place.line == line.name]
-        return SimLinePort(twins, LineSettings(baud=line.baud), self._clock, skip=self._plan.skip)
+        return SimLinePort(twins, line_settings(line.protocol, line.baud), self._clock, skip=self._plan.skip)
 
     # ---- the people
 

@@ -32,8 +32,9 @@ from controller.domain.records import Authorised, Body, Declined, Delivery, Reco
 from controller.domain.seams import US_PER_MS, US_PER_S
 from controller.printing.escpos import MODELS
 from controller.printing.spool import MemorySpool, PrintQueue
-from controller.pumps.core import LinePort, LineSettings
+from controller.pumps.core import LinePort
 from controller.pumps.dart import transactions as dart
+from controller.pumps.protocols import line_settings
 from controller.station import Station, read_books
 from controller.store.journal import Journal
 from controller.store.whitelist import Whitelist, build, read_csv
@@ -485,7 +486,7 @@ class House:
         if line.name in self.lines_down:
             raise OSError(5, f"line {line.name}: the converter is unplugged")
         wires = [self.wires[place.number] for place in PLACES if place.line == line.name]
-        port = SimLinePort(wires, LineSettings(baud=line.baud), self.clock)
+        port = SimLinePort(wires, line_settings(line.protocol, line.baud), self.clock)
         for wire in wires:
             wire.line = port
         return port
