@@ -47,6 +47,7 @@ from controller.site import JOURNAL_RETRY_S, Lists, Site
 from controller.store.journal import Journal
 from controller.store.writer import JournalUnwritable, JournalWriter
 from controller.tills import Tills, account_tender, pays_itself
+from controller.wire.tap import LineTap, Tap
 
 EPOCH_RANDOM_BYTES = 8
 UNSURE_RECEIPTS = 20
@@ -103,6 +104,7 @@ class Station:
             clock=clock,
         )
         self._lines: dict[str, LineRunner] = {}
+        self._taps: dict[str, Tap] = {}
         self.points: dict[int, FuellingPoint] = {}
         for line in file.lines:
             self._add_line(line, [point for point in file.points if point.line == line.name], open_port)
@@ -144,12 +146,13 @@ class Station:
             )
             for table in tables
         }
+        tap = self._taps[line.name] = Tap(self._clock)
         runner = LineRunner(
             LineSchedule(pumps),
             None,
             self._clock,
             self._pump_event,
-            lambda: open_port(line),
+            lambda: tap.port(open_port(line)),
             on_port=lambda text: self.site.trouble(f"line {line.name}", text),
         )
         self._lines[line.name] = runner
@@ -219,6 +222,13 @@ class Station:
         """Carry out a till's command; a repeated one gets its first answer."""
         return await self._tills.carry_out(till, command)
 
+    def tap(self, line: str) -> tuple[str, LineTap] | None:
+        """What passes on a pump line, by its name in station.toml: its protocol, and where to listen in."""
+        for table in self.config.file.lines:
+            if table.name == line:
+                return table.protocol, self._taps[line]
+        return None
+
     def snapshot(self) -> Snapshot:
         """What the tills show now."""
         kept = self._snapshot
@@ -255,6 +265,9 @@ class Station:
             point.price_changed(grade)
 
     def _stop_all(self) -> None:
+        # The lines first: where one transmission stops all pumps of a line, it goes before each pump's own Stop.
+        for line in self._lines.values():
+            line.stop_all()
         for point in self.points.values():
             point.stop()
 

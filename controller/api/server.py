@@ -8,24 +8,31 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from typing import Any, Protocol
 
 import msgspec
 import uvicorn
 from litestar import Litestar, MediaType, Request, Response, get, post
 from litestar.connection import ASGIConnection
-from litestar.exceptions import NotAuthorizedException, ValidationException
+from litestar.exceptions import (
+    NotAuthorizedException,
+    NotFoundException,
+    TooManyRequestsException,
+    ValidationException,
+)
 from litestar.handlers import BaseRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
-from litestar.params import JSONBody
+from litestar.params import FromPath, JSONBody
 from litestar.response import Stream
 
 from controller.domain.desk import HEARTBEAT_MS, Command, CommandResult, Snapshot
 from controller.domain.seams import US_PER_MS, Clock
 from controller.keys import TillTokens
+from controller.wire.stream import lines
+from controller.wire.tap import LineTap, TooManyListeners
 
 SNAPSHOT_GAP_MS = 100
 """Changes that come faster than this share a snapshot: an eye sees ten a second."""
@@ -45,6 +52,10 @@ class Desk(Protocol):
     def snapshot(self) -> Snapshot: ...
 
     async def command(self, till: str, command: Command) -> CommandResult: ...
+
+    def tap(self, line: str) -> tuple[str, LineTap] | None:
+        """A pump line's protocol, and where to listen in; None if there is no line of this name."""
+        ...
 
 
 class Whoami(msgspec.Struct, frozen=True):
@@ -106,6 +117,33 @@ def make_app(desk: Desk, tokens: TillTokens, changes: Changes, clock: Clock, *, 
     async def commands(request: Request[Any, Any, Any], data: JSONBody[Command]) -> CommandResult:
         return await desk.command(request.state.till, data)
 
+    @get(
+        "/v1/lines/{name:str}/wire", guards=[need_till], summary="What passes on a pump line (JSON lines), from now on"
+    )
+    async def wire(name: FromPath[str]) -> Stream:
+        tapped = desk.tap(name)
+        if tapped is None:
+            raise NotFoundException(f"There is no line {name!r}: the names are those of station.toml")
+        protocol, tap = tapped
+        try:
+            listening = tap.listen()
+        except TooManyListeners as error:
+            raise TooManyRequestsException(str(error)) from error
+        passing = lines(listening, protocol, f"line {name}", clock)
+        # Begun here: were it never begun, because the client has gone, nothing would end the listening.
+        heading = await anext(passing)
+        stream = until_end(heading, passing)
+        return Stream(stream, media_type="application/x-ndjson", headers={"Cache-Control": "no-store"})
+
+    async def until_end(heading: bytes, passing: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
+        """Its heartbeats see to it that the end is noticed."""
+        async with contextlib.aclosing(passing):
+            yield heading
+            async for line in passing:
+                yield line
+                if changes.closed:
+                    return
+
     async def stream() -> AsyncIterator[bytes]:
         with changes.watch() as changed:
             sent_us = clock.now().mono_us
@@ -134,7 +172,7 @@ def make_app(desk: Desk, tokens: TillTokens, changes: Changes, clock: Clock, *, 
         return Response({"status_code": 400, "detail": detail}, status_code=400, media_type=MediaType.JSON)
 
     return Litestar(
-        [whoami, snapshot, events, commands],
+        [whoami, snapshot, events, commands, wire],
         request_max_body_size=MAX_BODY_BYTES,
         openapi_config=OpenAPIConfig(
             title=title,

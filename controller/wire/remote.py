@@ -60,7 +60,7 @@ def _check(status: int, base_url: str, line: str) -> None:
         return
     why = {
         401: "does not know this token: give the token file of one of its tills",
-        404: f"has no line {line!r}, or does not serve its lines: the names are those of station.toml",
+        404: f"has no line {line!r}: the names are those of station.toml",
         429: "has too many listeners already: stop one of them",
     }.get(status, f"answered {status}: look into its log")
     raise StationSaysNo(f"the station at {base_url} {why}")

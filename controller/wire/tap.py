@@ -102,6 +102,11 @@ class Tap:
         self._queues.append(queue)
         return queue
 
+    @property
+    def listeners(self) -> int:
+        """How many listen now."""
+        return len(self._queues)
+
     def left(self, queue: _Queue) -> None:
         if queue in self._queues:
             self._queues.remove(queue)

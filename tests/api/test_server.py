@@ -1,7 +1,6 @@
 """The station's API: who speaks is known, what comes in is checked, and the stream never falls silent."""
 
 import asyncio
-import contextlib
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from itertools import pairwise
@@ -10,17 +9,13 @@ from typing import Any, get_args
 import httpx
 import msgspec
 import pytest
-from litestar import Litestar
 
 from controller.api.client import StationClient, StationUnreachable
 from controller.api.server import (
     MAX_BODY_BYTES,
     SNAPSHOT_GAP_MS,
     ApiError,
-    Changes,
     listen,
-    make_app,
-    serve,
 )
 from controller.domain.desk import (
     COMMAND_ID_LETTERS,
@@ -29,51 +24,15 @@ from controller.domain.desk import (
     AuthorisePoint,
     Command,
     CommandResult,
-    LinkView,
     PayDelivery,
     Snapshot,
     StopAll,
 )
 from controller.domain.records import TenderKind
-from controller.domain.seams import US_PER_MS, Clock
-from controller.keys import TillTokens
+from controller.domain.seams import US_PER_MS
 from controller.machine import MachineClock
 from sim.loop import VirtualClock, VirtualLoop, run
-
-TOKEN = "a" * 48
-TILL = {"Authorization": f"Bearer {TOKEN}"}
-PATIENCE_S = 30
-
-
-class FakeDesk:
-    """A station that does everything at once, or fails, and counts its snapshots."""
-
-    def __init__(self) -> None:
-        self.commands: list[tuple[str, Command]] = []
-        self.version = 0
-        self.fails = False
-
-    def snapshot(self) -> Snapshot:
-        link = LinkView(configured=False, connected=False, waiting_rows=0, down_since_ms=0)
-        return Snapshot("TR-0001", "Test", True, "TRY", 2, 0, self.version, (), link, (), "", 0)
-
-    async def command(self, till: str, command: Command) -> CommandResult:
-        if self.fails:
-            raise RuntimeError("secret inner words")
-        self.commands.append((till, command))
-        return CommandResult(command.command_id, done=True)
-
-
-class World:
-    def __init__(self, clock: Clock) -> None:
-        self.desk = FakeDesk()
-        self.changes = Changes()
-        tokens = TillTokens({"till-1": TOKEN, "till-2": "b" * 48})
-        self.app: Litestar = make_app(self.desk, tokens, self.changes, clock, title="Forecourt station TR-0001")
-
-    def change(self) -> None:
-        self.desk.version += 1
-        self.changes.changed()
+from tests.api.stage import PATIENCE_S, TILL, TOKEN, World, served
 
 
 def asked(question: Callable[[httpx.AsyncClient, World], Awaitable[None]]) -> None:
@@ -229,7 +188,8 @@ def test_the_description_lists_every_command_and_needs_no_token() -> None:
     async def question(client: httpx.AsyncClient, _: World) -> None:
         described = (await client.get("/schema/openapi.json")).json()
         assert described["info"]["title"] == "Forecourt station TR-0001"
-        assert set(described["paths"]) == {"/v1/whoami", "/v1/snapshot", "/v1/events", "/v1/commands"}
+        paths = {"/v1/whoami", "/v1/snapshot", "/v1/events", "/v1/commands", "/v1/lines/{name}/wire"}
+        assert set(described["paths"]) == paths
         body = described["paths"]["/v1/commands"]["post"]["requestBody"]["content"]["application/json"]["schema"]
         names = {part["$ref"].rpartition("/")[2] for part in body["oneOf"]}
         assert names == {kind.__name__ for kind in get_args(Command)}
@@ -383,18 +343,6 @@ def test_the_end_of_the_station_ends_every_stream() -> None:
 
 
 # ---- over a real port
-
-
-@contextlib.asynccontextmanager
-async def served(world: World) -> AsyncIterator[str]:
-    bound = listen("127.0.0.1", 0, what="the station's API")
-    serving = asyncio.ensure_future(serve(world.app, bound, world.changes))
-    try:
-        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
-    finally:
-        serving.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await serving
 
 
 def test_the_tills_own_client_understands_the_server() -> None:
