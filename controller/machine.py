@@ -13,6 +13,8 @@ from controller.domain.seams import US_PER_S, ClockQuality, Now, Timer
 
 NS_PER_MS = 1_000_000
 NS_PER_US = 1_000
+LOOP_TICK_US = 1_000
+"""What the event loop's timers are rounded up to."""
 BOOT_ID_FILE = "/proc/sys/kernel/random/boot_id"
 
 
@@ -34,8 +36,13 @@ class MachineClock:
         return asyncio.get_running_loop().call_at(mono_us / US_PER_S, callback)
 
     async def sleep_until(self, mono_us: int) -> None:
-        delay_us = mono_us - self.now().mono_us
+        # The loop waits in whole milliseconds and rounds up. The last one is therefore waited for in turns of the
+        # loop, in which everybody else goes on: a pump line waits some twenty times a second, and half a
+        # millisecond each time is what its running values would be late by.
+        delay_us = mono_us - self.now().mono_us - LOOP_TICK_US
         await asyncio.sleep(max(delay_us, 0) / US_PER_S)
+        while self.now().mono_us < mono_us:
+            await asyncio.sleep(0)
 
 
 class MachineRandomness:

@@ -21,6 +21,9 @@ SILENT_WAIT_US_MAX = 30 * US_PER_S
 IDLE_TURNS_MIN = 6
 """While others are busy, an idle pump that had one of the last so many turns can wait: a lifted nozzle is still
 seen within half a second."""
+IDLE_ROUNDS = 3
+"""After so many rounds of the busy pumps with an idle one between them, one follows without: an idle poll in each of
+them would make running values a little older than they may be."""
 LOST_TURNS_MAX = 64
 """More empty answers than any protocol's core needs to call its pump gone."""
 
@@ -65,6 +68,8 @@ class LineSchedule:
         self._probe_failed = False
         self._idle_next = self._busy_next = self._urgent_next = 0
         self._since_idle = 0
+        self._idle_between = 0
+        """Idle polls between rounds of busy pumps, since a round without one."""
         self._turns = 0
         self._idle_at = dict.fromkeys(self._points, -IDLE_TURNS_MIN)
 
@@ -290,7 +295,8 @@ class LineSchedule:
         if not self._busy:
             return self._next_idle()
         busy = [point for point in self._busy if point not in self._away]
-        if self._since_idle >= len(busy) and len(busy) + len(self._away) < len(self._points):
+        rounds = 2 if self._idle_between >= IDLE_ROUNDS else 1
+        if self._since_idle >= rounds * len(busy) and len(busy) + len(self._away) < len(self._points):
             idle = self._next_idle()
             if not busy or self._turns - self._idle_at[idle] >= IDLE_TURNS_MIN:
                 return idle
@@ -321,6 +327,8 @@ class LineSchedule:
             self._since_idle += 1
             self._busy_next = self._after(point)
         else:
+            between = self._idle_between if self._busy else 0
+            self._idle_between = 1 if between >= IDLE_ROUNDS else between + 1
             self._since_idle = 0
             self._idle_at[point] = self._turns
             self._idle_next = self._after(point)

@@ -19,6 +19,8 @@ GAP_US = 35_000
 """Before an own transmission: pumps need it to turn their line driver round."""
 REPLY_GAP_US = 5_000
 """Before an acknowledgement."""
+FOLLOW_US = 0
+"""Between an acknowledgement, which nobody answers, and a turn to another pump: it may follow directly."""
 WINDOW_US = 120_000
 """Pumps begin to answer within 10 to 50 ms; this leaves room for slow converters."""
 SILENCE_US = 15_000
@@ -146,7 +148,7 @@ class Link:
             data = encode(self._reply)
             self._reply = None
             self._sent = _Sent.REPLY
-            return Turn(data, REPLY_GAP_US, 0, 0, is_whole)
+            return Turn(data, REPLY_GAP_US, 0, 0, is_whole, FOLLOW_US)
         if self._body is not None:
             self._sendings += 1
             self._sent = _Sent.BLOCK
@@ -223,11 +225,12 @@ class Link:
         events: list[LinkEvent] = []
         if self._last is not None:
             last_tx, last_body = self._last
-            # A pump that restarted twice sends 0 after 0: then the content tells.
-            if frame.tx == last_tx and not (frame.tx == 0 and frame.body != last_body):
+            # The same number says that our ACK was lost, but not with another content: the pump restarted twice, or
+            # what we took for its last block was none of its own. It would not be told again.
+            if frame.tx == last_tx and frame.body == last_body:
                 self._reply = Frame(self.address, Control.ACK, frame.tx)
                 return [self._fault("duplicate", f"TX# {frame.tx:X}"), Nothing()]
-            if frame.tx not in successors(last_tx):
+            if frame.tx not in (*successors(last_tx), last_tx or None):
                 if frame.tx == 0:
                     events.append(PeerRestarted())
                 elif self._naks_given < NAKS_MAX:
