@@ -4,7 +4,7 @@ BIN := .venv/bin
 RUN_STAMP := .venv/run.stamp
 TEST_STAMP := .venv/test.stamp
 
-.PHONY: demo test check bench format lock clean
+.PHONY: demo test check bench crash format lock clean
 
 demo: $(RUN_STAMP)
 	$(BIN)/forecourt demo
@@ -22,6 +22,10 @@ check: $(TEST_STAMP)
 # Prints PASS or MISS against each limit; a miss fails nothing, since it may be the machine's. See docs/benchmarks.md.
 bench: $(RUN_STAMP)
 	$(BIN)/python -m benchmarks
+
+# A million power cuts under the journal, on all cores: about ten minutes. See docs/recovery.md.
+crash: $(TEST_STAMP)
+	$(BIN)/python -m tests.crash --cuts 1000000 --seed 1
 
 format: $(TEST_STAMP)
 	$(BIN)/ruff format -q .

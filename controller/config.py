@@ -16,13 +16,20 @@ from controller.domain.meters import FLOW_LIMIT_ML_PER_S
 from controller.domain.products import Grade
 from controller.domain.quantities import CURRENCIES, Currency, Unit, UnitPrice, parse_decimal
 from controller.domain.receipt import WIDTH_MIN
-from controller.pumps.protocols import PROTOCOLS
+from controller.pumps.core import LineSettings
+from controller.pumps.digits import VOLUME_DECIMALS_MAX, PumpDigits
+from controller.pumps.options import DartOptions, PumpOptions, TwoWireOptions
+from controller.pumps.protocols import PROTOCOLS, line_settings
 
 MAX_POINTS = 64
 MAX_NOZZLES = 6
 LAST_PORT = 65_535
 TOTALISER_DIGITS = range(4, 15)
 """Fewer would roll over within a fill, more are on no pump."""
+SLACK_US_MAX = 500_000
+"""A converter that holds bytes back for longer makes every silent pump hold up its line."""
+OPTIONS = {"dart": "dart", "two_wire": "two-wire"}
+"""Of which protocol's pumps the tables within a point are."""
 
 
 class ConfigError(Exception):
@@ -71,6 +78,14 @@ class LineTable(_Table, frozen=True):
     protocol: Literal["dart", "two-wire", "azt2"]
     port: str
     baud: int | None = None
+    framing: str | None = None
+    slack_us: int | None = None
+    echo: bool = False
+
+    @property
+    def settings(self) -> LineSettings:
+        """How bytes look on it. ValueError if the framing does not fit: `parse` has looked."""
+        return line_settings(self.protocol, self.baud, self.framing)
 
 
 class PointTable(_Table, frozen=True):
@@ -82,8 +97,25 @@ class PointTable(_Table, frozen=True):
     amount_decimals: int = 2
     price_decimals: int = 2
     totaliser_decimals: int = 2
-    totaliser_digits: int = 10
+    totaliser_digits: int | None = None
     flow_limit_ml_per_s: int = FLOW_LIMIT_ML_PER_S
+    dart: DartOptions | None = None
+    two_wire: TwoWireOptions | None = None
+
+    @property
+    def options(self) -> PumpOptions | None:
+        """What only its protocol knows."""
+        return self.two_wire if self.dart is None else self.dart
+
+    def digits(self, currency: Currency) -> PumpDigits:
+        """How its pump counts."""
+        return PumpDigits(
+            currency=currency,
+            volume_decimals=self.volume_decimals,
+            amount_decimals=self.amount_decimals,
+            price_decimals=self.price_decimals,
+            total_decimals=self.totaliser_decimals,
+        )
 
 
 class ReaderTable(_Table, frozen=True):
@@ -219,6 +251,12 @@ def _check_devices(file: StationFile, wrong: _Wrong) -> None:
     for index, line in enumerate(file.lines):
         if line.baud is not None and line.baud <= 0:
             raise wrong(f"lines[{index}].baud", f"{line.baud}: expected a speed such as 9600")
+        try:
+            _ = line.settings
+        except ValueError as error:
+            raise wrong(f"lines[{index}].framing", str(error)) from error
+        if line.slack_us is not None and not 0 <= line.slack_us <= SLACK_US_MAX:
+            raise wrong(f"lines[{index}].slack_us", f"{line.slack_us}: expected 0 to {SLACK_US_MAX} microseconds")
     if file.printer is not None:
         if file.printer.baud <= 0:
             raise wrong("printer.baud", f"{file.printer.baud}: expected a speed such as 19200")
@@ -242,7 +280,7 @@ def _check_grades(tables: tuple[GradeTable, ...], wrong: _Wrong) -> dict[str, Gr
 
 
 def _check_points(file: StationFile, grades: dict[str, Grade], wrong: _Wrong) -> set[int]:
-    lines = {line.name: PROTOCOLS[line.protocol] for line in file.lines}
+    lines = {line.name: line.protocol for line in file.lines}
     if len(lines) != len(file.lines):
         raise wrong("lines", "two lines have the same name")
     numbers: set[int] = set()
@@ -253,7 +291,7 @@ def _check_points(file: StationFile, grades: dict[str, Grade], wrong: _Wrong) ->
             raise wrong(f"{key}.number", f"{point.number}: expected a number of its own, 1 to {MAX_POINTS}")
         if point.line not in lines:
             raise wrong(f"{key}.line", f"{point.line!r} is no line: expected one of {', '.join(sorted(lines))}")
-        protocol = lines[point.line]
+        protocol = PROTOCOLS[lines[point.line]]
         if point.address not in protocol.addresses:
             expected = f"0x{protocol.addresses[0]:02X} to 0x{protocol.addresses[-1]:02X}"
             raise wrong(f"{key}.address", f"0x{point.address:02X}: expected {expected}")
@@ -267,18 +305,21 @@ def _check_points(file: StationFile, grades: dict[str, Grade], wrong: _Wrong) ->
                 raise wrong(f"{key}.nozzles", f"{code!r} is no grade: expected one of {', '.join(sorted(grades))}")
         if point.amount_decimals > CURRENCIES[file.station.currency].decimals:
             raise wrong(f"{key}.amount_decimals", f"{point.amount_decimals}: more than {file.station.currency} has")
-        if point.volume_decimals > 3:
-            raise wrong(f"{key}.volume_decimals", f"{point.volume_decimals}: expected at most 3")
+        if point.volume_decimals > VOLUME_DECIMALS_MAX:
+            most = f"expected at most {VOLUME_DECIMALS_MAX}"
+            raise wrong(f"{key}.volume_decimals", f"{point.volume_decimals}: {most}")
         _check_meters(key, point, wrong)
+        _check_options(key, point, lines[point.line], wrong)
         numbers.add(point.number)
         addresses.add((point.line, point.address))
     return numbers
 
 
 def _check_meters(key: str, point: PointTable, wrong: _Wrong) -> None:
-    if point.totaliser_decimals > 3:
-        raise wrong(f"{key}.totaliser_decimals", f"{point.totaliser_decimals}: expected at most 3")
-    if point.totaliser_digits not in TOTALISER_DIGITS:
+    if point.totaliser_decimals > VOLUME_DECIMALS_MAX:
+        most = f"expected at most {VOLUME_DECIMALS_MAX}"
+        raise wrong(f"{key}.totaliser_decimals", f"{point.totaliser_decimals}: {most}")
+    if point.totaliser_digits is not None and point.totaliser_digits not in TOTALISER_DIGITS:
         expected = f"{TOTALISER_DIGITS[0]} to {TOTALISER_DIGITS[-1]}, as many as the pump's counter has"
         raise wrong(f"{key}.totaliser_digits", f"{point.totaliser_digits}: expected {expected}")
     if point.flow_limit_ml_per_s <= 0:
@@ -286,6 +327,13 @@ def _check_meters(key: str, point: PointTable, wrong: _Wrong) -> None:
             f"{key}.flow_limit_ml_per_s",
             f"{point.flow_limit_ml_per_s}: expected what the pump gives at most in a second, such as 2500",
         )
+
+
+def _check_options(key: str, point: PointTable, speaks: str, wrong: _Wrong) -> None:
+    for table, protocol in OPTIONS.items():
+        if getattr(point, table) is not None and protocol != speaks:
+            what = f"this is for {protocol} pumps, and line {point.line!r} speaks {speaks}: take it out"
+            raise wrong(f"{key}.{table}", what)
 
 
 def _readable(error: str, text: str) -> str:

@@ -6,11 +6,10 @@ stop comes in between. Knows nothing of what a pump says and of a delivery's way
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-import msgspec
-
+from controller.display import OPEN_STATES, Display
 from controller.domain.decide import Approved, Facts, Needs, Refusal, Request, decide, narrow, preset_of
 from controller.domain.desk import AnswerNeed, AuthorisePoint, CommandResult, Need, PointState
 from controller.domain.products import Grade
@@ -19,18 +18,16 @@ from controller.domain.reasons import CATALOGUE, Reason
 from controller.domain.records import Authorised, Declined, Evidence, Funds, Limits, Released, RowName
 from controller.domain.seams import US_PER_S, Timer
 from controller.domain.tokens import TokenRef, fold_plate
+from controller.held import HeldToken
+from controller.lifted import Choice, Lifted, question
 from controller.pumps import words
 from controller.site import MAX_UNPAID, Site
 from controller.store.writer import JournalUnwritable
 
-HELD_TOKEN_S = 60
-"""A card shown before the nozzle was lifted counts for this long."""
 UNUSED_AUTHORISATION_S = 120
 """A pump that was let go and gives no fuel for this long is stopped again."""
 QUESTIONS = {Need.PLATE: "Which plate does the vehicle have?", Need.ODOMETER: "What does the odometer say?"}
 
-_OPEN_STATES = {PointState.CALLING, PointState.DECIDING, PointState.REFUSED}
-"""The nozzle is out and nothing is authorised yet."""
 _SERVED_STATES = {PointState.AUTHORISED, PointState.FUELLING, PointState.COMPLETED, PointState.STOPPED}
 """Somebody is being served, or just was."""
 
@@ -44,10 +41,10 @@ class Decisions:
         self,
         site: Site,
         number: int,
-        grade_of: Callable[[int], Grade | None],
+        grades: Callable[[], Sequence[Grade]],
         tell: Callable[[words.Order], None],
     ) -> None:
-        """`grade_of` knows the grade of a logical nozzle; `tell` gives an order to the pump."""
+        """`grades` are those of its logical nozzles, at their prices of now; `tell` gives an order to the pump."""
         self.display = Display(site, since_ms=site.wall_ms)
         self.stopping = False
         """The pump was told to stop, and has not said since that it stands."""
@@ -55,10 +52,10 @@ class Decisions:
         """Somebody stopped it while its nozzle was out: nothing is let go until that was hung up."""
         self._site = site
         self._number = number
-        self._grade_of = grade_of
         self._tell = tell
+        self.lifted = Lifted(self.display, grades)
         self._pending: _Pending | None = None
-        self._held: tuple[TokenRef, int] | None = None
+        self._held = HeldToken(site.clock)
         self._unused: Timer | None = None
 
     # ---- what the point tells
@@ -73,28 +70,31 @@ class Decisions:
         """Its nozzle is out and it was stopped: whatever was begun ends, until `hung_up`."""
         self.stopped = True
         self._pending = None
-        self._held = None
-        if self.display.state in _OPEN_STATES | {PointState.ERROR, PointState.STOPPED}:
+        self._held.drop()
+        if self.display.state in OPEN_STATES | {PointState.ERROR, PointState.STOPPED}:
             self.show_stopped()
 
     def hung_up(self) -> None:
         """The nozzle is in, and nothing is authorised."""
         self._pending = None
+        self.lifted.choices = ()
         self.stopping = self.stopped = False
         self.display.show(PointState.IDLE)
 
     def stands(self) -> None:
         """The pump itself says that it delivers nothing, with its nozzle out."""
         self._pending = None
+        self.lifted.choices = ()
         self.stopping = False
 
-    async def called(self) -> None:
-        """The pump calls, with a known grade at the right price: a card that was shown before counts now."""
-        if self._held is not None:
-            token, until_us = self._held
-            self._held = None
-            if self._site.clock.now().mono_us <= until_us:
-                await self.token_shown(token)
+    async def called(self, choices: tuple[Choice, ...] = ()) -> None:
+        """The pump calls, with a known grade at the right price: a card that was shown before counts now.
+
+        Or it does not say for which of its nozzles: then it is one of these.
+        """
+        self.lifted.choices = choices
+        if (token := self._held.take()) is not None:
+            await self.token_shown(token)
 
     async def token_shown(self, token: TokenRef) -> None:
         """A token was proven at this point."""
@@ -102,9 +102,10 @@ class Decisions:
             # This customer is served: held, the card would pay for whoever lifts the nozzle next.
             log.info("point %d: a card was shown during a delivery: not used", self._number)
             return
-        if self.display.state not in _OPEN_STATES:
+        if self.display.state not in OPEN_STATES:
             self._hold(token)
             return
+        self.lifted.forget()
         await self._decide(self._request(token), None, "", "")
 
     async def carry_out(self, command: AuthorisePoint | AnswerNeed, till: str) -> CommandResult:
@@ -134,6 +135,7 @@ class Decisions:
         if self.stopped:
             self.show_stopped()
         else:
+            self.lifted.forget()
             self.display.show(state, keep=True, token=token, reason=reason)
         return reason
 
@@ -168,16 +170,12 @@ class Decisions:
 
     def _hold(self, token: TokenRef) -> None:
         """Keep a card for the nozzle that will be lifted."""
-        until_us = self._site.clock.now().mono_us + HELD_TOKEN_S * US_PER_S
-        held = self._held = (token, until_us)
 
-        def forget() -> None:
-            if self._held is held:
-                self._held = None
-                if self.display.state is PointState.IDLE:
-                    self.display.show(PointState.IDLE)
+        def forgotten() -> None:
+            if self.display.state is PointState.IDLE:
+                self.display.show(PointState.IDLE)
 
-        self._site.clock.call_at(until_us, forget)
+        self._held.hold(token, forgotten)
         if self.display.state is PointState.IDLE:
             self.display.show(PointState.IDLE, token=token.shown, text="Card read: lift the nozzle")
 
@@ -193,24 +191,38 @@ class Decisions:
             return Reason.PUMP_STOPPED
         if self.display.state in _SERVED_STATES:
             return Reason.PUMP_BUSY
-        if self.display.state not in _OPEN_STATES:
+        if self.display.state not in OPEN_STATES:
             return Reason.PUMP_NOT_CALLING
+        token = None
         if command.plate:
             try:
                 token = self._site.plate(command.plate)
             except ValueError:
                 return Reason.PLATE_UNKNOWN
+        if command.grade:
+            if reason := self._name(command.grade):
+                return reason
+        else:
+            self.lifted.forget()
+        if token is not None:
             return await self._decide(self._request(token), command, till, command.command_id)
+        if not self.lifted.known:
+            self._ask(Need.GRADE, None, command)
+            return None
+        return await self._authorise_for_cash(command, till, command.command_id)
+
+    async def _authorise_for_cash(self, wanted: AuthorisePoint, till: str, command_id: str) -> Reason | None:
         self._pending = None
+        codes, grade = self.lifted.codes, self.lifted.grade
         return await self._authorise(
             token=None,
             account="",
             funds=Funds.NONE,
             limits=Limits(),
-            evidence=Evidence(at_ms=self._site.wall_ms),
-            wanted=command,
+            evidence=Evidence(at_ms=self._site.wall_ms, grade=grade.code if codes and grade else "", grades=codes),
+            wanted=wanted,
             till=till,
-            command_id=command.command_id,
+            command_id=command_id,
         )
 
     async def _answer(self, command: AnswerNeed, till: str) -> Reason | None:
@@ -219,29 +231,55 @@ class Decisions:
         pending = self._pending
         if pending is None or pending.need is not command.need:
             return Reason.NOTHING_TO_ANSWER
+        if command.need is Need.GRADE and (reason := self._name(command.value)):
+            return reason
         request = pending.request
-        if command.need is Need.PLATE:
-            try:
-                fold_plate(command.value)
-            except ValueError:
-                return Reason.PLATE_MISMATCH
-            request = replace(request, plate_key=self._site.plate(command.value).key)
-        else:
-            digits = command.value.strip()
-            if not (digits.isascii() and digits.isdecimal() and len(digits) <= 7):
-                return Reason.ODOMETER_IMPLAUSIBLE
-            request = replace(request, odometer_km=int(digits))
-        return await self._decide(request, pending.wanted, till, command.command_id)
+        if request is None:
+            assert pending.wanted is not None  # without a token, a till began it
+            return await self._authorise_for_cash(pending.wanted, till, command.command_id)
+        answered = self._with_answer(request, command)
+        if isinstance(answered, Reason):
+            return answered
+        return await self._decide(answered, pending.wanted, till, command.command_id)
 
-    def _called_grade(self) -> Grade | None:
-        """What the lifted nozzle gives, at the price that its customer reads: a newer one is for the next sale."""
-        grade, price = self._grade_of(self.display.nozzle), self.display.price
-        return grade if grade is None or price is None else msgspec.structs.replace(grade, price=price)
+    def _name(self, typed: str) -> Reason | None:
+        """This is the grade, or the nozzle. The reason if it cannot be; a slip of the keys ends nothing."""
+        reason = self.lifted.name(typed)
+        if reason is Reason.PRICE_NOT_SHOWN:
+            self._pending = None
+            return self.refused(PointState.ERROR, reason)
+        return reason
+
+    def _with_answer(self, request: Request, command: AnswerNeed) -> Request | Reason:
+        match command.need:
+            case Need.PLATE:
+                try:
+                    fold_plate(command.value)
+                except ValueError:
+                    return Reason.PLATE_MISMATCH
+                return replace(request, plate_key=self._site.plate(command.value).key)
+            case Need.ODOMETER:
+                digits = command.value.strip()
+                if not (digits.isascii() and digits.isdecimal() and len(digits) <= 7):
+                    return Reason.ODOMETER_IMPLAUSIBLE
+                return replace(request, odometer_km=int(digits))
+            case Need.GRADE:
+                return self._for_lifted(request)
 
     def _request(self, token: TokenRef) -> Request:
-        grade = self._called_grade()
-        assert grade is not None  # a point calls with a known grade only
-        return Request(token, grade.code, grade.price, self._site.currency)
+        request = Request(token, "", None, self._site.currency, grades=self.lifted.codes)
+        return self._for_lifted(request) if self.lifted.known else request
+
+    def _for_lifted(self, request: Request) -> Request:
+        grade = self.lifted.grade
+        assert grade is not None  # a point calls with a known grade only, or one of its own is chosen
+        return replace(request, grade=grade.code, price=grade.price)
+
+    def _ask(self, need: Need, request: Request | None, wanted: AuthorisePoint | None) -> None:
+        self._pending = _Pending(request, need, wanted)
+        token = request.token.shown if request else ""
+        text = question(self.lifted.choices) if need is Need.GRADE else QUESTIONS[need]
+        self.display.show(PointState.DECIDING, keep=True, token=token, need=need, text=text)
 
     async def _decide(
         self, request: Request, wanted: AuthorisePoint | None, till: str, command_id: str
@@ -258,14 +296,16 @@ class Decisions:
         odometer_km = site.books.odometer_km.get(request.token.key, 0)
         decision = decide(request, Facts(found, used_ml, used_minor, odometer_km), now_ms)
         self._pending = None
+        if isinstance(decision, Refusal):
+            return await self._decline(request.token, decision.reason, decision.evidence)
+        if decision.evidence.grade and not request.grade:
+            # The list allows one nozzle of this pump only.
+            if reason := self._name(decision.evidence.grade):
+                return reason
+            request = self._for_lifted(request)
         match decision:
-            case Refusal():
-                return await self._decline(request.token, decision.reason, decision.evidence)
             case Needs(need):
-                self._pending = _Pending(request, need, wanted)
-                self.display.show(
-                    PointState.DECIDING, keep=True, token=request.token.shown, need=need, text=QUESTIONS[need]
-                )
+                self._ask(need, request, wanted)
                 return None
             case Approved():
                 return await self._authorise(
@@ -300,7 +340,7 @@ class Decisions:
         command_id: str,
     ) -> Reason | None:
         nozzle = self.display.nozzle
-        grade = self._called_grade()
+        grade = self.lifted.grade
         if grade is None or grade.price.value <= 0:
             return Reason.PRICE_MISSING
         if len(self._site.books.unpaid_at(self._number)) >= MAX_UNPAID:
@@ -342,55 +382,11 @@ class Decisions:
 
 @dataclass(frozen=True, slots=True)
 class _Pending:
-    """A decision that waits for an answer, and the command that began it, if one did."""
+    """A decision that waits for an answer, and the command that began it, if one did. For cash there is no request."""
 
-    request: Request
+    request: Request | None
     need: Need
     wanted: AuthorisePoint | None
-
-
-@dataclass(slots=True)
-class Display:
-    """What a tile shows of a point."""
-
-    site: Site
-    since_ms: int
-    state: PointState = PointState.OFFLINE
-    nozzle: int = 0
-    price: UnitPrice | None = None
-    volume_ml: int = 0
-    amount_minor: int = 0
-    token: str = ""
-    need: Need | None = None
-    reason: str = ""
-    text: str = ""
-
-    def show(
-        self,
-        state: PointState,
-        *,
-        keep: bool = False,
-        nozzle: int | None = None,
-        price: UnitPrice | None = None,
-        token: str | None = None,
-        need: Need | None = None,
-        reason: Reason | None = None,
-        text: str = "",
-    ) -> None:
-        """Show `state`; `keep` leaves nozzle, values and token of before, which another state does not inherit."""
-        if not keep:
-            self.nozzle, self.price, self.token = 0, None, ""
-        if not keep or state in _OPEN_STATES or state is PointState.AUTHORISED:
-            self.volume_ml = self.amount_minor = 0
-        if state is not self.state:
-            self.state, self.since_ms = state, self.site.wall_ms
-        self.nozzle = self.nozzle if nozzle is None else nozzle
-        self.price = self.price if price is None else price
-        self.token = self.token if token is None else token
-        self.need = need
-        self.reason = reason or ""
-        self.text = text or (CATALOGUE[reason].attendant if reason else "")
-        self.site.changed()
 
 
 def refuse(command_id: str, reason: Reason) -> CommandResult:

@@ -99,7 +99,9 @@ price = "24.35"
 name = "east"
 protocol = "dart"                   # dart, two-wire (one grade a point) or azt2
 port = "/dev/ttyUSB0"
-baud = 9600
+baud = 9600                         # without it, as the protocol has it; so with the next two
+# framing = "8O1"                   # data bits, parity (N, E or O) and stop bits
+# slack_us = 20000                  # how long the converter may hold bytes back, in microseconds
 
 [[points]]                          # one side of a dispenser
 number = 1                          # what the tills call it
@@ -110,8 +112,9 @@ volume_decimals = 2                 # how the pump counts; see its manual
 amount_decimals = 2
 price_decimals = 2
 totaliser_decimals = 2
-totaliser_digits = 10               # with its decimals; then it rolls over
+# totaliser_digits = 10             # with its decimals; then it rolls over. Else as the protocol counts
 flow_limit_ml_per_s = 2500          # a totaliser that moves faster is another meter, not fuel
+# dart = {{ display_hold_ms = 10000 }}  # what only pumps of its protocol have; others: docs/station.md
 
 [[points]]
 number = 2

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from controller.domain.meters import Agrees, Changed, Finding, Meter, Short, Unrecorded, back_by, compare
+from controller.domain.meters import Agrees, Changed, Finding, Meter, Short, Unrecorded, back_by, compare, forward_by
 from controller.domain.quantities import Unit, volume_text
 from controller.domain.records import (
     Delivery,
@@ -39,7 +39,7 @@ class Meters:
     def __init__(self, site: Site, number: int, how: Meter) -> None:
         self._site = site
         self._number = number
-        self._how = how
+        self.how = how
         self._seen: dict[int, _Seen] = {}
 
     def show_troubles(self) -> None:
@@ -51,12 +51,29 @@ class Meters:
     async def read(self, nozzle: int, totaliser_ml: int) -> None:
         """A reading while nothing runs: what lies between it and the books left while nobody listened."""
         now = self._site.clock.now()
-        known_ml = self._site.books.totaliser_ml(self._number, nozzle)
-        if known_ml is None:
-            await self._site.write_surely(TotaliserRead(self._number, nozzle, totaliser_ml))
-        elif found := self._record(nozzle, known_ml, totaliser_ml, self._found(nozzle, known_ml, totaliser_ml, now)):
-            await self._site.write_surely(found)
+        if rows := self._reading(nozzle, totaliser_ml, now):
+            await self._site.write_surely(*rows)
+            self._say(nozzle)
         self._seen[nozzle] = _Seen(totaliser_ml, now)
+
+    def _reading(self, nozzle: int, totaliser_ml: int, now: Now) -> tuple[Record, ...]:
+        """The rows of a reading; none if it says what the books say."""
+        here = TotaliserRead(self._number, nozzle, totaliser_ml)
+        known_ml, untold_ml = self._site.books.totaliser_ml(self._number, nozzle), self._untold_ml(nozzle)
+        if known_ml is None:
+            return (here,)
+        found = self._found(nozzle, known_ml, totaliser_ml, now, untold_ml)
+        if isinstance(found, Short):
+            return self._mismatch(nozzle, untold_ml, known_ml, totaliser_ml, found), here
+        record = self._record(nozzle, self.stands_ml(nozzle) or 0, totaliser_ml, found)
+        if record is None:
+            return (here,) if untold_ml else ()
+        return (record,)
+
+    def stands_ml(self, nozzle: int) -> int | None:
+        """Where the totaliser stands by all that the books know; None if it was never read."""
+        known_ml = self._site.books.totaliser_ml(self._number, nozzle)
+        return None if known_ml is None else forward_by(self.how, known_ml, self._untold_ml(nozzle))
 
     def rows(self, delivery: Delivery) -> tuple[Record, ...]:
         """The rows of a delivery: what ran before it, itself, and what its totaliser did not count."""
@@ -67,18 +84,18 @@ class Meters:
         if before_ml is None:
             self._seen[nozzle] = _Seen(after_ml, now)
             return (delivery,)
-        found = self._found(nozzle, before_ml, after_ml, now, delivery.volume_ml)
+        untold_ml = self._untold_ml(nozzle)
+        sold_ml = delivery.volume_ml + untold_ml
+        found = self._found(nozzle, before_ml, after_ml, now, sold_ml)
         self._seen[nozzle] = _Seen(after_ml, now)
         if isinstance(found, Short):
-            mismatch = TotaliserMismatch(
-                self._number, nozzle, delivery.volume_ml, before_ml, after_ml, found.missing_ml
-            )
-            return delivery, mismatch
-        began_ml = back_by(self._how, after_ml, delivery.volume_ml)
-        missing = self._record(nozzle, before_ml, began_ml, found)
-        if missing is None:
+            return delivery, self._mismatch(nozzle, sold_ml, before_ml, after_ml, found)
+        began_ml = back_by(self.how, after_ml, delivery.volume_ml)
+        missing = self._record(nozzle, forward_by(self.how, before_ml, untold_ml), began_ml, found)
+        if missing is None and not untold_ml:
             return (delivery,)
-        return missing, msgspec.structs.replace(delivery, totaliser_before_ml=began_ml)
+        begun = msgspec.structs.replace(delivery, totaliser_before_ml=began_ml)
+        return (begun,) if missing is None else (missing, begun)
 
     def booked(self, nozzle: int) -> None:
         """A delivery of this nozzle is in the books."""
@@ -86,8 +103,15 @@ class Meters:
 
     # ---- inside
 
+    def _untold_ml(self, nozzle: int) -> int:
+        """What deliveries gave since the books' reading, without one of their own: it is no fuel that nobody knows."""
+        return self._site.books.untold_ml.get((self._number, nozzle), 0)
+
+    def _mismatch(self, nozzle: int, sold_ml: int, before_ml: int, after_ml: int, found: Short) -> TotaliserMismatch:
+        return TotaliserMismatch(self._number, nozzle, sold_ml, before_ml, after_ml, found.missing_ml)
+
     def _found(self, nozzle: int, before_ml: int, after_ml: int, now: Now, sold_ml: int = 0) -> Finding:
-        return compare(self._how, before_ml, after_ml, self._elapsed_ms(nozzle, before_ml, now), sold_ml)
+        return compare(self.how, before_ml, after_ml, self._elapsed_ms(nozzle, before_ml, now), sold_ml)
 
     def _elapsed_ms(self, nozzle: int, before_ml: int, now: Now) -> int | None:
         """Since the last reading: exactly within one run, by the wall clock across runs, None if that went back."""

@@ -11,16 +11,26 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from controller.decisions import Decisions, Display, refuse
-from controller.domain.desk import AnswerNeed, AuthorisePoint, CommandResult, PointState, PumpCommand, ResumePoint
+from controller.decisions import Decisions, refuse
+from controller.display import Display
+from controller.domain.desk import (
+    AnswerNeed,
+    AuthorisePoint,
+    CommandResult,
+    GradeChoice,
+    PointState,
+    PumpCommand,
+    ResumePoint,
+)
 from controller.domain.meters import Meter
 from controller.domain.products import Grade
 from controller.domain.quantities import same_price
 from controller.domain.reasons import CATALOGUE, Reason
-from controller.domain.records import Delivery, Funds, PumpAlarm, RowName
+from controller.domain.records import Authorised, Delivery, Funds, PumpAlarm, RowName
 from controller.domain.tokens import TokenRef
 from controller.errands import Errands
 from controller.found import as_delivered
+from controller.lifted import choices_of
 from controller.meters import Meters
 from controller.pump_prices import PumpPrices
 from controller.pumps import words
@@ -70,7 +80,7 @@ class FuellingPoint:
         self.prices = PumpPrices(site, number, nozzles, tell)
         self.meters = Meters(site, number, meter)
         self._errands = Errands(site.clock, len(nozzles), self.grade, tell)
-        self._decisions = Decisions(site, number, self.grade, tell)
+        self._decisions = Decisions(site, number, lambda: self.prices.grades, tell)
         self._inbox: asyncio.Queue[tuple[_Message, int]] = asyncio.Queue()
         self._nozzles = len(nozzles)
         self._unread: set[int] = set()
@@ -85,6 +95,11 @@ class FuellingPoint:
     def display(self) -> Display:
         """What its tile shows."""
         return self._decisions.display
+
+    @property
+    def choices(self) -> tuple[GradeChoice, ...]:
+        """A nozzle is out and nobody knows which: one of these must be named."""
+        return self._decisions.lifted.asked
 
     def post(self, message: words.PumpEvent | TokenShown) -> None:
         """Something has happened at the pump or its reader."""
@@ -186,7 +201,10 @@ class FuellingPoint:
             # The stop came after the nozzle was lifted, though the tile did not show that yet.
             decisions.bar()
         if decisions.stopped:
-            decisions.show_stopped(event.nozzle, event.price)
+            decisions.show_stopped(event.nozzle, event.price if event.nozzle else None)
+            return
+        if not event.nozzle:
+            await self._calling_unnamed(event)
             return
         grade = self.grade(event.nozzle)
         if grade is None:
@@ -201,6 +219,16 @@ class FuellingPoint:
         self.prices.shown()
         self.display.show(PointState.CALLING, nozzle=event.nozzle, price=event.price)
         await decisions.called()
+
+    async def _calling_unnamed(self, event: words.Calling) -> None:
+        """A nozzle was lifted, and the pump does not say which: somebody will."""
+        choices = choices_of(self.prices.grades, event.prices)
+        if all(choice.priced for choice in choices):
+            self.prices.shown()
+        else:
+            self.prices.send()
+        self.display.show(PointState.CALLING, nozzle=0)
+        await self._decisions.called(choices)
 
     def _allowed(self) -> None:
         """The pump says that it may deliver."""
@@ -242,6 +270,7 @@ class FuellingPoint:
             self._tell(words.Clear(event.clear_token))
             return
         event = delivered
+        allowed = self._decisions.authorisation
         self._unread.discard(event.nozzle)
         self.display.volume_ml, self.display.amount_minor = event.volume_ml, event.amount_minor
         state = PointState.STOPPED if self._decisions.stopping else PointState.COMPLETED
@@ -251,12 +280,12 @@ class FuellingPoint:
         # On disk: now the pump may forget it.
         self._tell(words.Clear(event.clear_token))
         self.meters.booked(delivery.nozzle)
-        self._hold_price_against(delivery)
+        self._hold_against(delivery, allowed[1] if allowed else None)
         (name,) = (body.name for body in bodies if isinstance(body.record, Delivery))
         await self._on_delivery(name)
 
-    def _hold_price_against(self, delivery: Delivery) -> None:
-        """Say whether the pump charged what was agreed."""
+    def _hold_against(self, delivery: Delivery, allowed: Authorised | None) -> None:
+        """Say whether the pump gave and charged what was agreed."""
         agreed = delivery.price_agreed
         text = None
         if agreed is not None:
@@ -266,6 +295,18 @@ class FuellingPoint:
             )
             self.prices.send()
         self._site.trouble(f"price at pump {self.number}", text)
+        text = None
+        if allowed is not None and allowed.grade != delivery.grade:
+            text = (
+                f"The last delivery was {self._grade_name(delivery.grade)} at {delivery.price} a unit, and "
+                f"{self._grade_name(allowed.grade)} at {allowed.price} was authorised. It is booked as the pump says: "
+                "tell the customer, and see that it is paid right; if this comes back, call service"
+            )
+            self.prices.send()
+        self._site.trouble(f"grade at pump {self.number}", text)
+
+    def _grade_name(self, code: str) -> str:
+        return next((grade.name for grade in self.prices.grades if grade.code == code), code)
 
     def _as_delivered(self, event: words.Completed) -> words.Completed | None:
         """With the nozzle that really gave it; None if it is booked already."""
@@ -276,13 +317,15 @@ class FuellingPoint:
             event,
             last=last[1] if last else None,
             authorised=authorisation[1] if authorisation else None,
-            known_ml=lambda nozzle: books.totaliser_ml(self.number, nozzle),
+            known_ml=self.meters.stands_ml,
+            how=self.meters.how,
         )
 
     def _delivery_of(self, event: words.Completed) -> Delivery:
         grade = self.grade(event.nozzle) or self.grade(1)
         assert grade is not None  # a point has at least one nozzle: config.py checks it
         name, authorised = self._decisions.authorisation or (None, None)
+        agreed = authorised.price if authorised is not None and authorised.grade == grade.code else None
         return Delivery(
             point=self.number,
             nozzle=event.nozzle,
@@ -298,7 +341,7 @@ class FuellingPoint:
             account=authorised.account if authorised else "",
             funds=authorised.funds if authorised else Funds.NONE,
             at_start=event.at_start,
-            price_agreed=None if authorised is None or same_price(authorised.price, event.price) else authorised.price,
+            price_agreed=None if agreed is None or same_price(agreed, event.price) else agreed,
         )
 
     async def _hung_up(self) -> None:
@@ -317,6 +360,8 @@ class FuellingPoint:
         self._unread.clear()
 
     async def _read(self, nozzle: int, totaliser_ml: int) -> None:
+        if not nozzle:
+            return  # it is not known whose counter this is
         self._unread.discard(nozzle)
         await self.meters.read(nozzle, totaliser_ml)
 

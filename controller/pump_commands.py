@@ -14,6 +14,7 @@ import click
 from controller import keys
 from controller.api.client import ClientError, StationClient
 from controller.domain.desk import (
+    AnswerNeed,
     AuthorisePoint,
     ChangePrice,
     CloseAsTest,
@@ -21,6 +22,7 @@ from controller.domain.desk import (
     CommandResult,
     IdentifyPump,
     LeaseDelivery,
+    Need,
     PayDelivery,
     PointView,
     ReadPumpTotals,
@@ -153,7 +155,12 @@ def list_(station: str, token_file: Path) -> None:
 @click.option("--volume", help="Stop at so many units, such as 20 or 12.5.")
 @click.option("--amount", help="Stop at so much money, such as 500.")
 @click.option("--plate", default="", help="On the account of this plate; without it, to be paid here.")
-def authorise(number: int, station: str, token_file: Path, volume: str | None, amount: str | None, plate: str) -> None:
+@click.option(
+    "--grade", default="", help="The fuel, by its code or its nozzle's number, where the pump does not say it."
+)
+def authorise(
+    number: int, station: str, token_file: Path, volume: str | None, amount: str | None, plate: str, grade: str
+) -> None:
     """Let a calling PUMP deliver."""
     if volume is not None and amount is not None:
         _fail("A preset is one of money or volume: give --volume or --amount, not both")
@@ -163,7 +170,22 @@ def authorise(number: int, station: str, token_file: Path, volume: str | None, a
         amount_minor = None
         if amount is not None:
             amount_minor = _scaled(amount, (await desk.snapshot()).decimals, "--amount")
-        result = await desk.order(AuthorisePoint(_new_id(), number, plate, volume_ml, amount_minor))
+        result = await desk.order(AuthorisePoint(_new_id(), number, plate, volume_ml, amount_minor, grade))
+        click.echo(f"pump {number}: {result.text or 'may deliver'}")
+
+    _run(station, token_file, work)
+
+
+@pump.command()
+@_number
+@click.argument("need", metavar="NEED", type=click.Choice([need.value for need in Need]))
+@click.argument("value", metavar="VALUE")
+@_at_station
+def answer(number: int, need: str, value: str, station: str, token_file: Path) -> None:
+    """Answer what a PUMP waits for: its NEED is plate, odometer or grade (a code, or the nozzle's number)."""
+
+    async def work(desk: _Desk) -> None:
+        result = await desk.order(AnswerNeed(_new_id(), number, Need(need), value))
         click.echo(f"pump {number}: {result.text or 'may deliver'}")
 
     _run(station, token_file, work)
@@ -298,6 +320,8 @@ def _line(point: PointView, snapshot: Snapshot) -> str:
     parts = [f"{point.number:>2} {point.state}"]
     if point.grade:
         parts.append(f"{point.grade} {point.price}")
+    if point.choices and not point.need:
+        parts.append(", ".join(f"{choice.nozzle} {choice.grade} {choice.price}" for choice in point.choices))
     if point.amount_minor:
         parts += [volume_text(point.volume_ml, Unit(point.unit)), _money(point, snapshot)]
     return "  ".join([*parts, *filter(None, (point.token, point.text))])

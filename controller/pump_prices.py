@@ -37,6 +37,11 @@ class PumpPrices:
         return self._site.grade(self._codes[nozzle - 1]) if 1 <= nozzle <= len(self._codes) else None
 
     @property
+    def grades(self) -> tuple[Grade, ...]:
+        """What its nozzles give, 1 first, at their prices of now."""
+        return tuple(self._site.grade(code) for code in self._codes)
+
+    @property
     def text(self) -> str:
         """For the tile: a sentence while the pump has not got the prices of now; empty when it has."""
         return "Still the old price: the new one follows when the pump is idle" if self._waits_idle else ""

@@ -137,11 +137,8 @@ class Station:
                 Setup(
                     address=table.address,
                     nozzles=len(table.nozzles),
-                    currency=config.currency,
-                    volume_decimals=table.volume_decimals,
-                    amount_decimals=table.amount_decimals,
-                    price_decimals=table.price_decimals,
-                    total_decimals=table.totaliser_decimals,
+                    digits=table.digits(config.currency),
+                    options=table.options,
                 )
             )
             for table in tables
@@ -165,7 +162,7 @@ class Station:
             counts = meter(
                 volume_decimals=table.volume_decimals,
                 totaliser_decimals=table.totaliser_decimals,
-                totaliser_digits=table.totaliser_digits,
+                totaliser_digits=table.totaliser_digits or PROTOCOLS[line.protocol].totaliser_digits,
                 flow_limit_ml_per_s=table.flow_limit_ml_per_s,
             )
             point = FuellingPoint(self.site, number, table.nozzles, tell, self._delivered, meter=counts)
@@ -371,6 +368,7 @@ class Station:
             reason=display.reason,
             text=display.text or point.prices.text,
             unpaid=tuple(self._unpaid_view(unpaid) for unpaid in self.site.books.unpaid_at(point.number)),
+            choices=point.choices,
         )
 
     def _unpaid_view(self, unpaid: Unpaid) -> UnpaidView:

@@ -76,9 +76,12 @@ class Attendant:
             return
         if point.state is PointState.CALLING and visit.pays is not Pays.CARD:
             plate = visit.holder.plate if visit.pays is Pays.PLATE and visit.holder else ""
-            await self._desk.command(AuthorisePoint(self._id(), point.number, plate=plate))
+            grade = "" if plate else _grade(point, visit)
+            await self._desk.command(AuthorisePoint(self._id(), point.number, plate=plate, grade=grade))
         elif point.state is PointState.REFUSED and visit.pays is Pays.PLATE:
-            await self._desk.command(AuthorisePoint(self._id(), point.number))
+            await self._desk.command(AuthorisePoint(self._id(), point.number, grade=_grade(point, visit)))
+        elif point.state is PointState.DECIDING and point.need is Need.GRADE:
+            await self._desk.command(AnswerNeed(self._id(), point.number, Need.GRADE, str(visit.nozzle)))
         elif point.state is PointState.DECIDING and point.need is Need.PLATE and visit.holder:
             await self._desk.command(AnswerNeed(self._id(), point.number, Need.PLATE, visit.holder.plate))
         elif point.state is PointState.DECIDING and point.need is Need.ODOMETER:
@@ -97,6 +100,11 @@ class Attendant:
 
     def _id(self) -> str:
         return self._chance.random_bytes(COMMAND_ID_BYTES).hex()
+
+
+def _grade(point: PointView, visit: Visit) -> str:
+    """What one sees in the customer's hand, where the pump does not say it."""
+    return str(visit.nozzle) if point.choices else ""
 
 
 class Bell:

@@ -99,23 +99,24 @@ class Bench:
         """Returns where it is, in words for people."""
         table, speaks = line.table, line.protocol
         twins = [self.twins[pump.place.number] for pump in line.pumps]
+        slack_us = table.slack_us
+        if slack_us is None:
+            slack_us = NETWORK_SILENCE_US if table.transport in ("tcp", "rfc2217") else 0
+        silence_us = speaks.silence_us + slack_us
         if table.transport == "pty":
-            pty = PtyLine(
-                twins, self._clock, line.settings, speaks.complete, silence_us=speaks.silence_us, pace=table.pace
-            )
+            pty = PtyLine(twins, self._clock, line.settings, speaks.complete, silence_us=silence_us, pace=line.pace)
             stack.callback(pty.close)
             return f"{pty.path} {self._link(stack, table.name, pty.path)}"
 
         def end(speak: Callable[[bytes], None]) -> LineEnd:
-            held_us = 0 if table.transport == "serial" else NETWORK_SILENCE_US
             return LineEnd(
                 twins,
                 self._clock,
                 line.settings,
                 speaks.complete,
                 speak,
-                silence_us=speaks.silence_us + held_us,
-                pace=table.pace,
+                silence_us=silence_us,
+                pace=line.pace,
             )
 
         try:

@@ -14,8 +14,11 @@ import msgspec
 from controller.domain.quantities import CURRENCIES, Currency, UnitPrice, parse_decimal
 from controller.domain.seams import US_PER_MS
 from controller.pumps.core import LineSettings
+from controller.pumps.digits import PumpDigits
+from controller.pumps.framing import framed
 from sim.pumps.head import (
     FLOW_ML_PER_S,
+    SLOW_BAND_ML,
     SLOW_ML_PER_S,
     TOTALISER_MODULO_ML,
     HeadNozzle,
@@ -31,6 +34,8 @@ LATENCY_MS_MAX = 80
 PUMPS_MAX = 64
 NOZZLES_MAX = 8
 BAUD_RANGE = (300, 115_200)
+SLACK_US_MAX = 500_000
+"""A frame that hangs for longer is a broken one."""
 
 
 class BenchError(Exception):
@@ -51,22 +56,28 @@ class CustomersTable(_Table, frozen=True):
 
 
 class LineTable(_Table, frozen=True):
-    """A line and the cable that it is on. `port`: a number for TCP (0: a free one), a device for `serial`."""
+    """A line and the cable that it is on. `port`: a number for TCP (0: a free one), a device for `serial`.
+
+    `slack_us`: how long the cable may hold back the rest of a frame; without it, what its kind of cable needs.
+    """
 
     name: str
     protocol: str = "dart"
     transport: Literal["pty", "tcp", "rfc2217", "serial"] = "pty"
     port: int | str = 0
     baud: int | None = None
-    pace: bool = False
+    framing: str | None = None
+    slack_us: int | None = None
+    pace: bool | None = None
 
 
 class NozzleTable(_Table, frozen=True):
-    """`totaliser_ml`: what the counter shows at the beginning."""
+    """`totaliser_ml`, `totaliser_minor`: what the counters of volume and of money show at the beginning."""
 
     grade: str
     price: str
     totaliser_ml: int = 0
+    totaliser_minor: int = 0
 
 
 class PumpTable(_Table, frozen=True):
@@ -78,6 +89,7 @@ class PumpTable(_Table, frozen=True):
     nozzles: tuple[NozzleTable, ...]
     flow_ml_per_s: int | None = None
     slow_ml_per_s: int = SLOW_ML_PER_S
+    slow_band_ml: int = SLOW_BAND_ML
     overrun_ml: int = 0
     undershoot_ml: int = 0
     totaliser_modulo_ml: int = TOTALISER_MODULO_ML
@@ -123,6 +135,11 @@ class BenchLine:
     protocol: PumpProtocol
     settings: LineSettings
     pumps: tuple[BenchPump, ...]
+
+    @property
+    def pace(self) -> bool:
+        """Whether bytes are heard and said one by one."""
+        return self.protocol.paced if self.table.pace is None else self.table.pace
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +251,12 @@ class _Check:
                 raise _WrongError(f"{key}.protocol", str(error)) from error
             if line.baud is not None and not BAUD_RANGE[0] <= line.baud <= BAUD_RANGE[1]:
                 raise _WrongError(f"{key}.baud", f"{line.baud}: expected {BAUD_RANGE[0]} to {BAUD_RANGE[1]}")
+            try:
+                _settings(line)
+            except ValueError as error:
+                raise _WrongError(f"{key}.framing", str(error)) from error
+            if line.slack_us is not None and not 0 <= line.slack_us <= SLACK_US_MAX:
+                raise _WrongError(f"{key}.slack_us", f"{line.slack_us}: expected 0 to {SLACK_US_MAX} microseconds")
             _line_port(f"{key}.port", line)
             if isinstance(line.port, int) and line.port:
                 if line.port in ports:
@@ -269,6 +292,8 @@ class _Check:
         _above_zero(f"{key}.totaliser_modulo_ml", pump.totaliser_modulo_ml)
         if pump.latency_ms is not None and not 0 <= pump.latency_ms <= LATENCY_MS_MAX:
             raise _WrongError(f"{key}.latency_ms", f"{pump.latency_ms}: expected 0 to {LATENCY_MS_MAX}")
+        if pump.slow_band_ml < 0:
+            raise _WrongError(f"{key}.slow_band_ml", f"{pump.slow_band_ml}: expected no less than zero")
         if min(pump.overrun_ml, pump.undershoot_ml) < 0 or (pump.overrun_ml and pump.undershoot_ml):
             raise _WrongError(f"{key}.overrun_ml", "a pump stops too late or too early: set one of the two, above zero")
         head = PumpHead(
@@ -276,23 +301,28 @@ class _Check:
             currency,
             flow_ml_per_s=flow,
             slow_ml_per_s=pump.slow_ml_per_s,
+            slow_band_ml=pump.slow_band_ml,
             overrun_ml=pump.overrun_ml - pump.undershoot_ml,
             totaliser_modulo_ml=pump.totaliser_modulo_ml,
         )
-        make = Make(
-            address=pump.address,
-            currency=currency,
-            volume_decimals=pump.volume_decimals,
-            amount_decimals=pump.amount_decimals,
-            price_decimals=pump.price_decimals,
-            totaliser_decimals=pump.totaliser_decimals,
-            latency_us=None if pump.latency_ms is None else pump.latency_ms * US_PER_MS,
-            programmed=pump.programmed,
-            options=pump.options,
-        )
         try:
+            digits = PumpDigits(
+                currency=currency,
+                volume_decimals=pump.volume_decimals,
+                amount_decimals=pump.amount_decimals,
+                price_decimals=pump.price_decimals,
+                total_decimals=pump.totaliser_decimals,
+            )
+            latency_us = None if pump.latency_ms is None else pump.latency_ms * US_PER_MS
+            make = Make(
+                address=pump.address,
+                digits=digits,
+                latency_us=latency_us,
+                programmed=pump.programmed,
+                options=pump.options,
+            )
             twin = speaks.make(head, make)
-        except ProtocolError as error:
+        except ValueError as error:
             raise _WrongError(key, str(error)) from error
         grades = tuple(nozzle.grade for nozzle in pump.nozzles)
         return BenchPump(Place(pump.number, pump.line, pump.address, grades), speaks, twin)
@@ -333,7 +363,10 @@ def _nozzles(key: str, pump: PumpTable) -> list[HeadNozzle]:
         if not 0 <= nozzle.totaliser_ml < pump.totaliser_modulo_ml:
             below = f"{nozzle.totaliser_ml}: expected 0 to below totaliser_modulo_ml ({pump.totaliser_modulo_ml})"
             raise _WrongError(f"{key}.nozzles[{index}].totaliser_ml", below)
-        made.append(HeadNozzle(nozzle.grade, price, totaliser_ml=nozzle.totaliser_ml))
+        if nozzle.totaliser_minor < 0:
+            below = f"{nozzle.totaliser_minor}: expected no less than zero"
+            raise _WrongError(f"{key}.nozzles[{index}].totaliser_minor", below)
+        made.append(HeadNozzle(nozzle.grade, price, nozzle.totaliser_ml, nozzle.totaliser_minor))
     return made
 
 
@@ -362,5 +395,8 @@ def _above_zero(key: str, value: int) -> None:
 
 
 def _settings(line: LineTable) -> LineSettings:
+    """ValueError with a sentence if the framing does not fit."""
     settings = protocol(line.protocol).line
-    return settings if line.baud is None else replace(settings, baud=line.baud)
+    if line.baud is not None:
+        settings = replace(settings, baud=line.baud)
+    return settings if line.framing is None else framed(settings, line.framing)

@@ -8,7 +8,7 @@ Knows no protocol: what an acknowledgement or a check sum looks like is told by 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from controller.domain.seams import US_PER_MS
 from sim.chance import Chance
@@ -24,6 +24,7 @@ RANGES = {
     "ml": (-1_000_000_000, 1_000_000_000),
     "nozzle": (1, 8),
     "code": (0, 255),
+    "forgets": (0, 1),
 }
 """What a value may be, ends included."""
 
@@ -76,13 +77,14 @@ KINDS: dict[FaultName, Kind] = {
     FaultName.POWER_CUT: Kind(
         "no power: the valve closes, nothing answers, the electronics start again",
         "cuts",
-        {"off_ms": 2_000, "after_ml": 0},
+        {"off_ms": 2_000, "after_ml": 0, "forgets": 0},
         True,
     ),
     FaultName.OVERRUN: Kind("the valve closes too late (below zero: too early)", "presets reached", {"ml": 200}),
     FaultName.ALARM: Kind("the pump reports a fault", "alarms", {"code": 9}, True),
 }
-"""`garbage bytes=0` is as many as the answer had. `power_cut after_ml`: as soon as the display shows that much."""
+"""`garbage bytes=0` is as many as the answer had. `power_cut after_ml`: as soon as the display shows that much;
+`forgets=1`: the electronics come back without memory of the delivery. `alarm code`: the protocol's own."""
 
 ON_THE_LINK = (
     FaultName.NO_RESPONSE,
@@ -112,6 +114,24 @@ class Fault:
     name: FaultName
     left: int | None
     values: dict[str, int]
+
+
+@runtime_checkable
+class Electronics(Protocol):
+    """What can happen to a twin that does not come over its line: beside `Twin`."""
+
+    @property
+    def alarm_codes(self) -> range:
+        """The alarms that it knows."""
+        ...
+
+    def alarm(self, code: int, now_us: int) -> bool:
+        """Report a fault, as far as the protocol has a way. False: it cannot be told now, and will be asked again."""
+        ...
+
+    def power_cycle(self, now_us: int, *, forgets: bool = False) -> None:
+        """The power is back: they start again, with or without memory of the delivery. Totalisers are kept."""
+        ...
 
 
 class Hand(Protocol):
@@ -224,8 +244,10 @@ class FaultyTwin:
         self.twin = twin
         self.faults = faults
         self._marks = marks
+        self._electronics = twin if isinstance(twin, Electronics) else None
         self._late_us = 0
         self._dark_until_us: int | None = None
+        self._forgets = False
         self._own_overrun_ml = twin.head.overrun_ml
         twin.head.listeners.append(self._head_changed)
         faults.bind(self)
@@ -304,17 +326,20 @@ class FaultyTwin:
         if now_us < self._dark_until_us:
             return True
         self._dark_until_us = None
-        restart = getattr(self.twin, "power_cycle", None)
-        if restart is not None:
-            restart()
+        if self._electronics is not None:
+            self._electronics.power_cycle(now_us, forgets=self._forgets)
         return False
 
     # --- the hand -------------------------------------------------------------------------------------------
 
     def refusal(self, fault: Fault) -> str:
         """Why this pump cannot have this fault; empty if it can."""
-        if fault.name is FaultName.ALARM and not hasattr(self.twin, "alarm"):
-            return "pumps of this protocol report no alarms"
+        if fault.name is FaultName.ALARM:
+            if self._electronics is None:
+                return "pumps of this protocol report no alarms"
+            codes, code = self._electronics.alarm_codes, fault.values["code"]
+            if code not in codes:
+                return f"code={code}: pumps of this protocol report {codes[0]} to {codes[-1]}"
         nozzles = len(self.head.nozzles)
         if fault.name is FaultName.TOTALISER_JUMP and not 1 <= fault.values["nozzle"] <= nozzles:
             return f"nozzle={fault.values['nozzle']}: this pump has {nozzles}"
@@ -344,12 +369,14 @@ class FaultyTwin:
             case FaultName.TOTALISER_JUMP:
                 self.head.jump_totaliser(values["nozzle"], values["ml"], now_us)
             case FaultName.ALARM:
-                self.twin.alarm(values["code"])  # type: ignore[attr-defined]  # `refusal` has looked
+                if self._electronics is None or not self._electronics.alarm(values["code"], now_us):
+                    return
             case FaultName.POWER_CUT:
                 if self._dark_until_us is not None or self.head.volume_ml(now_us) < values["after_ml"]:
                     return
                 self.head.forbid(now_us)
                 self._dark_until_us = now_us + values["off_ms"] * US_PER_MS
+                self._forgets = bool(values["forgets"])
             case _:
                 return
         self.faults.use(fault, now_us)

@@ -19,7 +19,6 @@ from controller.domain.seams import US_PER_MS, US_PER_S, Clock
 from controller.printing.escpos import MODELS
 from controller.printing.spool import MemorySpool, PrintQueue
 from controller.pumps.core import LinePort
-from controller.pumps.protocols import line_settings
 from controller.station import Station, read_books
 from controller.store.journal import Journal
 from controller.store.whitelist import Whitelist, build, read_csv
@@ -195,9 +194,10 @@ class World:
             await self._kill()
 
     async def _start(self) -> None:
-        journal = Journal(self._folder / "journal.db")
         self._boots += 1
         chance = Chance(self._plan.seed, f"boot/{self._boots}")
+        keys = Chance(self._plan.seed, f"seals/{self._boots}")
+        journal = Journal(self._folder / "journal.db", randomness=keys)
         writer = InlineWriter(journal, self._clock, chance.random_bytes(8), lambda: chance.between(*COMMIT_US))
         self._journal, self._writer = journal, writer
         link = StationLink(
@@ -248,7 +248,7 @@ class World:
 
     def _open_port(self, line: LineTable) -> LinePort:
         twins = [self._twins[place.number] for place in PLACES if place.line == line.name]
-        return SimLinePort(twins, line_settings(line.protocol, line.baud), self._clock, skip=self._plan.skip)
+        return SimLinePort(twins, line.settings, self._clock, skip=self._plan.skip)
 
     # ---- the people
 

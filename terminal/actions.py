@@ -10,6 +10,7 @@ from terminal.pad import Place
 ALL = frozenset(Place)
 BOARD = frozenset({Place.BOARD})
 PAYMENT = frozenset({Place.PAYMENT})
+CHOOSING = frozenset({Place.CHOOSING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +26,11 @@ class Action:
 
 
 ACTIONS: tuple[Action, ...] = (
-    Action("f1", "f1", "F1", "Help", "What can be done now; 4 F1 asks for pump 4", BOARD | PAYMENT),
+    Action("f1", "f1", "F1", "Help", "What can be done now; 4 F1 asks for pump 4", BOARD | PAYMENT | CHOOSING),
     Action(
         "enter", "enter", "Enter", "Cash", "Cash: Enter takes the exact amount, 500 Enter shows the change", PAYMENT
     ),
+    Action("enter", "enter", "Enter", "Choose", "The fuel whose number is typed", CHOOSING),
     Action("f2", "f2", "F2", "Bank card", "Take the whole amount by bank card", PAYMENT),
     Action("f3", "f3", "F3", "Plate", "4 F3: type the plate on whose account pump 4 delivers", BOARD),
     Action("f5", "f5", "F5", "Balance", "Ask for the balance of a card or a plate", BOARD),
@@ -40,6 +42,7 @@ ACTIONS: tuple[Action, ...] = (
 
 FLOWS: tuple[tuple[str, str], ...] = (
     ("4 Enter", "The next thing at pump 4: let it deliver, take the money, or answer what it asks"),
+    ("4 Enter 2 Enter", "Let pump 4 deliver fuel 2, where the pump does not say which nozzle is lifted"),
     ("4 Enter Enter", "Take exact cash for pump 4"),
     ("4 Enter 500 Enter", "Take 500 in cash, and show the change"),
     ("4 Enter F2", "Take it by bank card"),

@@ -9,13 +9,14 @@ from textual.app import App
 from textual.screen import Screen
 
 from terminal.alarms import Alarms
-from terminal.effects import Back, Effect, Effects, OpenEntry, OpenPaper, OpenPayment, Send, Turn
+from terminal.effects import Back, Effect, Effects, OpenChoice, OpenEntry, OpenPaper, OpenPayment, Send, Turn
 from terminal.link import URGENT, StationLink
 from terminal.looks import CSS as LOOKS
 from terminal.messages import CommandAnswered, CommandUnanswered, LinkLost, SnapshotArrived, TillKnown
 from terminal.pad import Place
 from terminal.screens.base import TillScreen
 from terminal.screens.board import Board
+from terminal.screens.choice import ChoiceScreen
 from terminal.screens.entry import EntryScreen
 from terminal.screens.paper import PaperScreen, help_text
 from terminal.screens.pay import PaymentScreen
@@ -168,6 +169,8 @@ class TerminalApp(App[None]):
                 self._link.send(command)
             case OpenPayment():
                 self.push_screen(PaymentScreen())
+            case OpenChoice():
+                self.push_screen(ChoiceScreen())
             case OpenEntry(title, hint, then):
                 self.push_screen(EntryScreen(title, hint))
                 self._then = then

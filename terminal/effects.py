@@ -26,6 +26,11 @@ class OpenEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenChoice:
+    """Show the fuels to choose from."""
+
+
+@dataclass(frozen=True, slots=True)
 class OpenPaper:
     """Show a text. `help`: put the help under it."""
 
@@ -46,5 +51,5 @@ class Turn:
     step: int
 
 
-Effect = Send | OpenPayment | OpenEntry | OpenPaper | Back | Turn
+Effect = Send | OpenPayment | OpenEntry | OpenChoice | OpenPaper | Back | Turn
 Effects = list[Effect]

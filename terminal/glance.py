@@ -59,7 +59,7 @@ _PLAIN = {
     PointState.OFFLINE: ("░", "NO LINK", Mood.DIM),
     PointState.CLOSED: ("─", "CLOSED", Mood.DIM),
 }
-_NEED_WORDS = {Need.PLATE: "PLATE?", Need.ODOMETER: "ODOMETER?"}
+_NEED_WORDS = {Need.PLATE: "PLATE?", Need.ODOMETER: "ODOMETER?", Need.GRADE: "FUEL?"}
 _SHOWS_FIGURES = {PointState.FUELLING, PointState.COMPLETED}
 
 

@@ -39,6 +39,11 @@ KeyButton:hover { background: #388bfd; color: #ffffff; }
 #paper { width: 44; height: 100%; background: #f2f2f2; color: #000000; padding: 0 1; display: none; }
 #receipt { width: auto; height: auto; }
 #entry { padding: 1 2; }
+#choices { padding: 1 2; }
+.choice { height: 1; color: #ffffff; }
+.choice.-chosen { color: #7ee787; text-style: bold; }
+#choice-title { margin-bottom: 1; }
+#choice-hint { margin-top: 1; }
 #field { border: none; height: 1; padding: 0; margin: 1 0; background: #0d1117; color: #ffffff; text-style: bold; }
 #paper-title { margin-bottom: 1; }
 #paper-text { width: auto; height: auto; }

@@ -6,7 +6,7 @@ Pure: a snapshot and a pump's number in, an offer out. Sends nothing and shows n
 from dataclasses import dataclass
 from enum import StrEnum
 
-from controller.domain.desk import Need, PointState, PointView, Snapshot, UnpaidView
+from controller.domain.desk import GradeChoice, Need, PointState, PointView, Snapshot, UnpaidView
 from controller.domain.quantities import MILLI, decimal_text, parse_decimal, power_of_ten
 from terminal.glance import UNPAID_MAX
 from terminal.pad import Preset, PresetKind
@@ -23,7 +23,10 @@ class Deed(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """The next thing at a pump. `text` is what the status line says of it, with what Enter does."""
+    """The next thing at a pump. `text` is what the status line says of it, with what Enter does.
+
+    `choices`: one of these fuels must be named first.
+    """
 
     deed: Deed
     text: str
@@ -32,9 +35,10 @@ class Offer:
     need: Need | None = None
     preset_volume_ml: int | None = None
     preset_amount_minor: int | None = None
+    choices: tuple[GradeChoice, ...] = ()
 
 
-_NEEDS = {Need.PLATE: "the plate", Need.ODOMETER: "the odometer"}
+_NEEDS = {Need.PLATE: "type the plate", Need.ODOMETER: "type the odometer", Need.GRADE: "choose the fuel"}
 _NOTHING_TO_DO = {
     PointState.IDLE: "nothing to do: nobody has lifted a nozzle, nothing is unpaid",
     PointState.CALLING: "calling, but two deliveries are unpaid",
@@ -65,9 +69,11 @@ def offer(snapshot: Snapshot, number: int, till: str, preset: Preset | None = No
     if preset is not None:
         return _with_preset(snapshot, point, preset)
     if point.state is PointState.DECIDING and point.need:
-        return Offer(Deed.ANSWER, f"Enter: type {_NEEDS[point.need]} for pump {number}", point=number, need=point.need)
+        text = f"Enter: {_NEEDS[point.need]} for pump {number}"
+        return Offer(Deed.ANSWER, text, point=number, need=point.need, choices=point.choices)
     if may_authorise(point):
-        return Offer(Deed.AUTHORISE, f"Enter: let pump {number} deliver{_what(point)}", point=number)
+        text = f"Enter: let pump {number} deliver{_what(point)}"
+        return Offer(Deed.AUTHORISE, text, point=number, choices=point.choices)
     free = next((unpaid for unpaid in point.unpaid if unpaid.leased_to in {"", till}), None)
     if free:
         amount = f"{decimal_text(free.amount_minor, snapshot.decimals)} {snapshot.currency}"
@@ -116,9 +122,11 @@ def _with_preset(snapshot: Snapshot, point: PointView, preset: Preset) -> Offer:
         point=point.number,
         preset_amount_minor=value if money else None,
         preset_volume_ml=None if money else value,
+        choices=point.choices,
     )
 
 
 def _what(point: PointView) -> str:
-    what = ", ".join(filter(None, (point.grade, "for CASH" if point.state is PointState.REFUSED else "")))
+    cash = "for CASH" if point.state is PointState.REFUSED else ""
+    what = ", ".join(filter(None, (point.grade, cash, "choose the fuel" if point.choices else "")))
     return f" ({what})" if what else ""

@@ -19,6 +19,8 @@ class Place(StrEnum):
     PAYMENT = "payment"
     READING = "reading"
     """Something is shown that only wants to be read: any digit goes back to the pumps and counts there."""
+    CHOOSING = "choosing"
+    """Fuels stand there by number."""
     TYPING = "typing"
     """A field takes letters and digits, so only keys that are neither come here."""
 
@@ -104,6 +106,13 @@ class AskAccount(Intent):
 
 
 @dataclass(frozen=True, slots=True)
+class ChooseFuel(Intent):
+    """The fuel of this number, as typed."""
+
+    number: str
+
+
+@dataclass(frozen=True, slots=True)
 class ShowReceipt(Intent):
     pass
 
@@ -155,6 +164,8 @@ def press(pad: Pad, key: str, place: Place) -> Pressed:
         return _on_board(pad, key)
     if place is Place.PAYMENT:
         return _in_payment(pad, key)
+    if place is Place.CHOOSING:
+        return _in_choice(pad, key)
     if place is Place.READING:
         if key in DIGITS:
             return Pad(point=key), Leave()
@@ -209,6 +220,24 @@ def _in_payment(pad: Pad, key: str) -> Pressed:
             return EMPTY, PayCard()
         case "-":
             # An amount is never followed by a minus, a pump's number is: stopping works while money is taken.
+            return _stop(pad.value)
+        case "backspace":
+            return replace(pad, value=pad.value[:-1]), None
+        case "escape":
+            return EMPTY, Leave()
+        case "f1":
+            return pad, ShowHelp(None)
+    return pad, None
+
+
+def _in_choice(pad: Pad, key: str) -> Pressed:
+    if key in DIGITS:
+        # Not at once at the first digit: it may be a pump's number, with a minus to follow.
+        return replace(pad, value=(pad.value + key)[:POINT_DIGITS_MAX]), None
+    match key:
+        case "enter":
+            return EMPTY, ChooseFuel(pad.value)
+        case "-":
             return _stop(pad.value)
         case "backspace":
             return replace(pad, value=pad.value[:-1]), None

@@ -6,18 +6,15 @@ open and the last receipt, and nothing that the station does not know better.
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 
 from controller.domain.desk import (
     LEASE_MS,
     STALE_AFTER_MS,
-    AnswerNeed,
     AskBalance,
     AuthorisePoint,
     Command,
     CommandResult,
     LeaseDelivery,
-    Need,
     PayDelivery,
     ReleaseDelivery,
     Snapshot,
@@ -27,13 +24,14 @@ from controller.domain.desk import (
 )
 from controller.domain.quantities import decimal_text
 from controller.domain.records import TenderKind
-from terminal.effects import Back, Effects, OpenEntry, OpenPaper, OpenPayment, Send, Turn
+from terminal.effects import Back, Effects, OpenPaper, OpenPayment, Send, Turn
 from terminal.glance import MS_PER_S
 from terminal.offers import Deed, calling, offer, whole
 from terminal.pad import (
     EMPTY,
     AskAccount,
     AuthoriseCalling,
+    ChooseFuel,
     DoNext,
     Hint,
     Intent,
@@ -52,6 +50,7 @@ from terminal.pad import (
     press,
 )
 from terminal.payment import Payment, Phase, Wish
+from terminal.questions import Questions
 from terminal.view import Outcome, View
 from terminal.words import describe, said, summary
 
@@ -59,8 +58,6 @@ BLINK_MS = 500
 """Half of a blink at 1 Hz."""
 BAD_KEPT_MS = 4_000
 """A refusal stays at least so long: a success that follows it must not hide it."""
-CARD_DIGITS_MIN = 10
-"""A balance is asked by card from so many digits on; anything else is a plate."""
 
 
 class Till:
@@ -82,6 +79,7 @@ class Till:
         self._payment: Payment | None = None
         self._receipt = ""
         self._unanswered: Command | None = None
+        self._questions = Questions(new_id, lambda text, bad: self._say(text, bad=bad))
 
     # What happens
 
@@ -178,6 +176,7 @@ class Till:
             offer=self._offer_text(stale),
             outcome=self._outcome,
             payment=self._payment,
+            choosing=self._questions.choosing,
             demonstration=self._demonstration,
         )
 
@@ -233,65 +232,24 @@ class Till:
                     self._say("No pump calls", bad=True)
                 return [Send(AuthorisePoint(self._new_id(), number)) for number in numbers]
             case TypePlate(point, preset):
-                return self._type_plate(snapshot, point, preset)
+                return self._questions.type_plate(snapshot, self._name, point, preset)
             case AskAccount():
-                return [OpenEntry("BALANCE", "Card number or plate, then Enter", self._ask_balance)]
+                return self._questions.ask_account()
+            case ChooseFuel(typed):
+                return self._questions.chosen(typed)
         return []
 
     def _next(self, snapshot: Snapshot, point: int, preset: Preset | None) -> Effects:
         step = offer(snapshot, point, self._name, preset)
         match step.deed:
             case Deed.AUTHORISE:
-                return [
-                    Send(
-                        AuthorisePoint(
-                            self._new_id(),
-                            point,
-                            preset_volume_ml=step.preset_volume_ml,
-                            preset_amount_minor=step.preset_amount_minor,
-                        )
-                    )
-                ]
+                return self._questions.authorise(step)
             case Deed.PAY if step.unpaid:
                 return self._open_payment(step.unpaid)
             case Deed.ANSWER if step.need:
-                title = f"PUMP {point}: {'PLATE' if step.need is Need.PLATE else 'ODOMETER, KM'}"
-                return [OpenEntry(title, "Type it, then Enter", partial(self._answer, point, step.need))]
+                return self._questions.answer(step, step.need)
         self._say(step.text, bad=True)
         return []
-
-    def _type_plate(self, snapshot: Snapshot, point: int | None, preset: Preset | None) -> Effects:
-        if point is None:
-            numbers = calling(snapshot)
-            if len(numbers) != 1:
-                self._say("Type the pump's number first: 4 F3", bad=True)
-                return []
-            point = numbers[0]
-        step = offer(snapshot, point, self._name, preset)
-        if step.deed is not Deed.AUTHORISE:
-            self._say(f"Pump {point} cannot deliver on a plate now: no nozzle is lifted, or it is unpaid", bad=True)
-            return []
-        then = partial(self._authorise_plate, point, step.preset_volume_ml, step.preset_amount_minor)
-        return [OpenEntry(f"PUMP {point}: PLATE", "The plate on whose account it delivers, then Enter", then)]
-
-    def _authorise_plate(self, point: int, volume_ml: int | None, amount_minor: int | None, plate: str) -> Effects:
-        command = AuthorisePoint(
-            self._new_id(), point, plate, preset_volume_ml=volume_ml, preset_amount_minor=amount_minor
-        )
-        return [Back(), Send(command)]
-
-    def _answer(self, point: int, need: Need, value: str) -> Effects:
-        if need is Need.ODOMETER and not (value.isdecimal() and value.isascii()):
-            self._say("The odometer is a number of whole kilometres", bad=True)
-            return []
-        return [Back(), Send(AnswerNeed(self._new_id(), point, need, value))]
-
-    def _ask_balance(self, value: str) -> Effects:
-        digits = value.replace(" ", "")
-        is_card = digits.isdecimal() and len(digits) >= CARD_DIGITS_MIN
-        asked = AskBalance(self._new_id(), card=digits) if is_card else AskBalance(self._new_id(), plate=value)
-        self._say("Headquarters is asked …")
-        return [Back(), Send(asked)]
 
     # A payment
 
@@ -370,6 +328,9 @@ class Till:
 
     def _leave(self) -> Effects:
         payment = self._payment
+        if self._questions.choosing is not None:
+            self._questions.choosing = None
+            return [Back(all=True)]
         if payment is None:
             return [Back()]
         match payment.phase:

@@ -9,6 +9,7 @@ from controller.domain.desk import LinkView, Snapshot
 from terminal.glance import MS_PER_S
 from terminal.pad import EMPTY, Pad, Place
 from terminal.payment import Payment
+from terminal.questions import Choosing
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class View:
     offer: str = ""
     outcome: Outcome = Outcome()
     payment: Payment | None = None
+    choosing: Choosing | None = None
     demonstration: bool = False
     """It is known to be simulated before the station says so."""
 

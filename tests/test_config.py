@@ -7,6 +7,12 @@ import pytest
 from controller.config import ApiTable, ConfigError, StationConfig, load, parse
 from controller.domain.quantities import CURRENCIES, Unit, UnitPrice
 from controller.install import template
+from controller.pumps.core import LineSettings
+from controller.pumps.digits import PumpDigits
+from controller.pumps.options import DartOptions, PumpOptions, TwoWireOptions
+from controller.pumps.protocols import PROTOCOLS, Setup
+from controller.pumps.two_wire.pump import TwoWirePump
+from controller.pumps.two_wire.settings import TwoWireSettings
 
 PATH = Path("/srv/station/station.toml")
 GOOD = template(simulated=False)
@@ -104,6 +110,34 @@ WRONG: dict[str, tuple[tuple[tuple[str, str], ...], str]] = {
         "lines: two lines have the same name",
     ),
     "no speed": ((("baud = 9600", "baud = 0"),), r"lines\[0\]\.baud: 0: expected a speed such as 9600"),
+    "no framing": (
+        (("baud = 9600", 'framing = "8X1"'),),
+        r"lines\[0\]\.framing: '8X1': expected data bits, parity and stop bits, such as",
+    ),
+    "a framing that loses a bit": (
+        (("baud = 9600", 'framing = "7E1"'),),
+        r"lines\[0\]\.framing: '7E1': the bytes of this protocol have 8 bits",
+    ),
+    "a slack of a minute": (
+        (("baud = 9600", "slack_us = 60000000"),),
+        r"lines\[0\]\.slack_us: 60000000: expected 0 to 500000 microseconds",
+    ),
+    "a table of another protocol": (
+        (("address = 0x51\n", "address = 0x51\ntwo_wire = { old_board = true }\n"),),
+        r"points\[1\]\.two_wire: this is for two-wire pumps, and line 'east' speaks dart: take it out",
+    ),
+    "a table of no protocol": (
+        (("address = 0x51\n", "address = 0x51\nazt2 = {}\n"),),
+        r"points\[1\]\.azt2 \(line \d+\): this key is not known here",
+    ),
+    "an unknown option": (
+        (("address = 0x51\n", "address = 0x51\ndart = { old_board = true }\n"),),
+        r"points\[1\]\.dart\.old_board.*: this key is not known here",
+    ),
+    "an option out of bounds": (
+        (("address = 0x51\n", "address = 0x51\ndart = { display_hold_ms = -1 }\n"),),
+        r"points\[1\]\.dart\.display_hold_ms.*: expected int >= 0",
+    ),
     "a point twice": (
         (("number = 2", "number = 1"),),
         r"points\[1\]\.number: 1: expected a number of its own, 1 to 64",
@@ -124,7 +158,7 @@ WRONG: dict[str, tuple[tuple[tuple[str, str], ...], str]] = {
         "totaliser_decimals: 4: expected at",
     ),
     "a totaliser of no digits": (
-        (("totaliser_digits = 10", "totaliser_digits = 2"),),
+        (("flow_limit_ml_per_s = 2500", "totaliser_digits = 2"),),
         "totaliser_digits: 2: expected 4 to 14",
     ),
     "a pump that gives nothing": (
@@ -192,3 +226,78 @@ def test_a_pump_for_dong_counts_whole_dong() -> None:
         ).currency.decimals
         == 0
     )
+
+
+def station_of(protocol: str, line: str = "", point: str = "") -> StationConfig:
+    """The template's station with its line of another protocol."""
+    text = with_(
+        ('protocol = "dart"', f'protocol = "{protocol}"'),
+        ("baud = 9600", line),
+        ("address = 0x50 ", f"{point}\naddress = 1 "),
+        ("address = 0x51\n", "address = 2\n"),
+        ('nozzles = ["gasoline", "diesel"]    # grades', 'nozzles = ["gasoline"] # grades'),
+        ('nozzles = ["gasoline", "diesel"]\n', 'nozzles = ["diesel"]\n'),
+    )
+    return parse(text, PATH)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "line", "settings"),
+    [
+        ("two-wire", "", LineSettings(5_787, 8, "E", 1)),
+        ("two-wire", 'baud = 5760\nframing = "8O1"', LineSettings(5_760, 8, "O", 1)),
+        ("azt2", "", LineSettings(4_800, 7, "E", 2)),
+        ("azt2", 'framing = "8N1"', LineSettings(4_800, 8, "N", 1)),
+    ],
+)
+def test_a_line_is_as_its_protocol_has_it_unless_the_file_says_otherwise(
+    protocol: str, line: str, settings: LineSettings
+) -> None:
+    (table,) = station_of(protocol, line).file.lines
+    assert table.settings == settings
+    assert table.slack_us is None
+
+
+def test_what_a_converter_holds_back_is_said_in_microseconds() -> None:
+    (table,) = station_of("azt2", "slack_us = 0").file.lines
+    assert table.slack_us == 0
+
+
+def test_a_two_wire_point_has_options_of_its_own_and_the_next_one_the_usual_ones() -> None:
+    options = "old_board = true, six_digit_money = true, price_levels = 2, preset_volume_decimals = 1"
+    config = station_of("two-wire", point=f"two_wire = {{ {options} }}")
+    old, usual = (
+        PROTOCOLS["two-wire"].core(
+            Setup(
+                address=point.address,
+                nozzles=len(point.nozzles),
+                digits=point.digits(config.currency),
+                options=point.options,
+            )
+        )
+        for point in config.file.points
+    )
+    assert isinstance(old, TwoWirePump)
+    assert isinstance(usual, TwoWirePump)
+    assert old.settings == TwoWireSettings(
+        pump_id=1,
+        currency=config.currency,
+        old_board=True,
+        six_digit_money=True,
+        price_levels=2,
+        preset_volume_decimals=1,
+    )
+    assert usual.settings == TwoWireSettings(pump_id=2, currency=config.currency)
+
+
+def test_a_dart_point_says_how_long_a_delivery_is_shown() -> None:
+    config = parse(with_(("address = 0x51\n", "address = 0x51\ndart = { display_hold_ms = 0 }\n")), PATH)
+    assert [point.options for point in config.file.points] == [None, DartOptions(display_hold_ms=0)]
+
+
+@pytest.mark.parametrize(("protocol", "kind"), [("two-wire", DartOptions), ("dart", TwoWireOptions)])
+def test_a_pump_is_never_made_with_the_options_of_another_protocol(protocol: str, kind: type[PumpOptions]) -> None:
+    row = PROTOCOLS[protocol]
+    digits = PumpDigits(currency=CURRENCIES["TRY"])
+    with pytest.raises(TypeError, match=rf"{kind.__name__} given"):
+        row.core(Setup(address=row.addresses[0], nozzles=1, digits=digits, options=kind()))

@@ -67,12 +67,21 @@ def section_keys(page: Path, heading: str) -> set[str]:
 
 
 def keys_of(kind: type[msgspec.Struct], *, tables: Callable[[object], type[msgspec.Struct] | None]) -> set[str]:
-    """The keys of a file, each as table.key, however often the table may stand there."""
+    """The keys of a file, each as table.key, however often the table may stand there; a table in a table counts too."""
     keys: set[str] = set()
     for field in msgspec.structs.fields(kind):
-        table = tables(field.type)
-        keys |= {f"{field.name}.{key.name}" for key in msgspec.structs.fields(table)} if table else {field.name}
+        if table := tables(field.type):
+            for key in msgspec.structs.fields(table):
+                inner = tables(key.type)
+                keys |= {f"{field.name}.{key.name}"}
+                keys |= {f"{field.name}.{key.name}.{below.name}" for below in msgspec.structs.fields(inner or _Plain)}
+        else:
+            keys.add(field.name)
     return keys
+
+
+class _Plain(msgspec.Struct):
+    """No table: no keys below."""
 
 
 def table_in(annotation: object) -> type[msgspec.Struct] | None:

@@ -53,6 +53,7 @@ EDGES: dict[str, tuple[str, str]] = {
     "controller/commands.py": (".exists() .mkdir()", "the command line names folders and files"),
     "controller/config.py": (".read_text()", "reads station.toml"),
     "controller/install.py": (".exists() .mkdir() .write_text()", "makes a station's folder"),
+    "controller/journal_commands.py": (".exists()", "the command line names files"),
     "controller/keys.py": (".read_text() .stat() os.fdopen os.fsync os.open", "reads and makes secret files"),
     "controller/api/client.py": ("httpx", "the till's end of the API"),
     "controller/api/server.py": ("socket uvicorn", "the station's end of the API"),
@@ -65,7 +66,16 @@ EDGES: dict[str, tuple[str, str]] = {
         "slips on disk, so that a killed station prints them once",
     ),
     "controller/pumps/line.py": ("loop.add_reader os.read os.stat serial termios", "the pumps' cable"),
+    "controller/store/checkpoint.py": (
+        ".open() .read_bytes() .stat() .unlink() os.fdopen os.fsync os.open os.replace",
+        "a file that saves reading the journal again",
+    ),
     "controller/store/journal.py": ("apsw", "the journal's file"),
+    "controller/store/sealing.py": ("apsw", "the keys of its seals, in the same file"),
+    "controller/store/snapshot.py": (
+        ".open() .unlink() shutil tempfile",
+        "copies the journal's files, so that a running station's can be read",
+    ),
     "controller/store/whitelist.py": (
         ".unlink() open() os.fsync os.replace os.stat sqlite3 sqlite_utils",
         "the whitelist's file",
@@ -104,9 +114,13 @@ EDGES: dict[str, tuple[str, str]] = {
         "the bench as a process: stable names of its ports",
     ),
     "sim/bench_file.py": (".read_text()", "reads bench.toml"),
-    "sim/cards/state.py": (".read_bytes() .unlink() os.fdopen os.open", "a simulated card remembers on disk"),
-    "sim/cards/tcp.py": ("asyncio.start_server", "simulated cards over TCP"),
-    "sim/cards/vpcd.py": ("socket", "simulated cards for a real PC/SC daemon"),
+    "sim/cards/commands.py": (
+        ".exists() asyncio.sleep loop.add_signal_handler secrets signal",
+        "the command line: a simulated card in a real PC/SC daemon",
+    ),
+    "sim/cards/state.py": (".read_bytes() .unlink() os.fdopen os.fsync os.open", "a simulated card remembers on disk"),
+    "sim/cards/tcp.py": ("asyncio.start_server loop.call_later", "simulated cards over TCP"),
+    "sim/cards/vpcd.py": ("asyncio.sleep socket", "simulated cards for a real PC/SC daemon"),
     "sim/commands.py": (
         ".is_file() .read_text() tempfile time",
         "the command line: a world's folder, the bench's address",

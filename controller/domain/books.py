@@ -5,7 +5,7 @@ and a simulated world end in the same books. Knows no file, no pump and no clock
 """
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from controller.domain.days import BusinessDay
 from controller.domain.records import (
@@ -99,6 +99,8 @@ class Books:
     last_delivery: dict[int, tuple[RowName, Delivery]] = field(default_factory=dict)
     totaliser: dict[tuple[int, int], Known] = field(default_factory=dict)
     """By point and nozzle."""
+    untold_ml: dict[tuple[int, int], int] = field(default_factory=dict)
+    """By point and nozzle: what deliveries gave since that reading, where the pump did not give its totaliser."""
     mismatched: dict[tuple[int, int], TotaliserMismatch] = field(default_factory=dict)
     """By point and nozzle: where the totaliser counted less than the last delivery."""
     tested: OrderedDict[RowName, RowName] = field(default_factory=OrderedDict)
@@ -114,10 +116,18 @@ class Books:
     receipt_number: int = 0
     sums: Sums = field(default_factory=Sums)
     epochs: int = 0
+    seq: int = 0
+    """Of the last row that was taken."""
+
+    def adopt(self, other: "Books") -> None:
+        """Be as `other` from now on: for all who hold these books. `other` is used up by it."""
+        for own in fields(self):
+            setattr(self, own.name, getattr(other, own.name))
 
     def apply(self, body: Body) -> None:
         """Take the next row."""
         name, record = body.name, body.record
+        self.seq = name.seq
         match record:
             case Started():
                 self.epochs += 1
@@ -177,9 +187,13 @@ class Books:
             self._close(record.authorised)
         self.unpaid[name] = Unpaid(name, record, wall_ms)
         self.last_delivery[record.point] = (name, record)
+        nozzle = record.point, record.nozzle
         if record.totaliser_after_ml is not None:
-            self.totaliser[record.point, record.nozzle] = Known(record.totaliser_after_ml, wall_ms)
-            self.mismatched.pop((record.point, record.nozzle), None)
+            self.totaliser[nozzle] = Known(record.totaliser_after_ml, wall_ms)
+            self.untold_ml.pop(nozzle, None)
+            self.mismatched.pop(nozzle, None)
+        elif nozzle in self.totaliser:
+            self.untold_ml[nozzle] = self.untold_ml.get(nozzle, 0) + record.volume_ml
         self.sums.deliveries += 1
         self.sums.volume_ml += record.volume_ml
         self.sums.amount_minor += record.amount_minor
@@ -218,6 +232,7 @@ class Books:
 
     def _read(self, point: int, nozzle: int, totaliser_ml: int, body: Body) -> None:
         self.totaliser[point, nozzle] = Known(totaliser_ml, body.stamp.wall_ms)
+        self.untold_ml.pop((point, nozzle), None)
 
     def _close(self, authorised: RowName) -> None:
         for point, (name, _) in list(self.open.items()):

@@ -18,14 +18,19 @@ from controller.domain.tokens import Assurance, TokenKind, TokenRef
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Who wants what. `plate_key` and `odometer_km` are answers to needs, None until they were asked for."""
+    """Who wants what. `plate_key` and `odometer_km` are answers to needs, None until they were asked for.
+
+    `grades`: what the point has, by nozzle, where its pump does not say which was lifted. Then `grade` is empty, and
+    `price` None, until the grade is answered or only one can be meant.
+    """
 
     token: TokenRef
     grade: str
-    price: UnitPrice
+    price: UnitPrice | None
     currency: Currency
     plate_key: bytes | None = None
     odometer_km: int | None = None
+    grades: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,8 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Approved:
+    """`evidence.grade` is what may be delivered."""
+
     account: str
     funds: Funds
     limits: Limits
@@ -68,6 +75,7 @@ _encode_row = msgspec.msgpack.Encoder().encode
 def decide(request: Request, facts: Facts, now_ms: int) -> Decision:
     """The decision for `request` at `now_ms` (UTC). Checks go from token to funds; the first that fails speaks."""
     row = facts.found.row
+    grade = request.grade or _only_grade(request.grades, row)
     evidence = Evidence(
         list_version=facts.found.version,
         row=_encode_row(row) if row else b"",
@@ -78,12 +86,15 @@ def decide(request: Request, facts: Facts, now_ms: int) -> Decision:
         at_ms=now_ms,
         last_odometer_km=facts.last_odometer_km,
         list_state=facts.found.state,
-        grade=request.grade,
+        grade=grade,
+        grades=request.grades,
     )
     refused = _refusal(request, facts, row, now_ms)
     if refused is not None:
         return Refusal(refused, evidence)
     assert row is not None  # without a row _refusal() speaks
+    if not grade:
+        return Needs(Need.GRADE, evidence)
     if row.plate_key and request.plate_key is None and request.token.kind is TokenKind.CARD:
         return Needs(Need.PLATE, evidence)
     if row.plate_key and request.token.kind is TokenKind.CARD and request.plate_key != row.plate_key:
@@ -114,9 +125,15 @@ def _refusal(request: Request, facts: Facts, row: ListRow | None, now_ms: int) -
         return Reason.NOT_YET_VALID
     if row.valid_until_ms and now_ms >= row.valid_until_ms:
         return Reason.EXPIRED
-    if not row.allows(request.grade):
+    if not any(row.allows(grade) for grade in ([request.grade] if request.grade else request.grades)):
         return Reason.PRODUCT_NOT_ALLOWED
     return None
+
+
+def _only_grade(grades: tuple[str, ...], row: ListRow | None) -> str:
+    """The grade of the only nozzle that the row allows: nobody need be asked for it. Empty where there are others."""
+    allowed = [grade for grade in grades if row is not None and row.allows(grade)]
+    return allowed[0] if len(allowed) == 1 else ""
 
 
 def _limits(row: ListRow, facts: Facts) -> Limits:

@@ -41,6 +41,17 @@ class Need(StrEnum):
 
     PLATE = "plate"
     ODOMETER = "odometer"
+    GRADE = "grade"
+    """The pump does not say which of its nozzles was lifted."""
+
+
+class GradeChoice(msgspec.Struct, frozen=True):
+    """What a nozzle gives: `grade` is its code, `price` what the pump shows."""
+
+    nozzle: int
+    grade: str
+    name: str
+    price: str
 
 
 class UnpaidView(msgspec.Struct, frozen=True):
@@ -58,7 +69,10 @@ class UnpaidView(msgspec.Struct, frozen=True):
 
 
 class PointView(msgspec.Struct, frozen=True):
-    """A fuelling point as a tile shows it. `text` says in a sentence what is wrong or wanted, or is empty."""
+    """A fuelling point as a tile shows it. `text` says in a sentence what is wrong or wanted, or is empty.
+
+    `choices`: a nozzle is out and nobody knows which; these are the point's, and one of them must be named.
+    """
 
     number: int
     state: PointState
@@ -73,6 +87,7 @@ class PointView(msgspec.Struct, frozen=True):
     reason: str = ""
     text: str = ""
     unpaid: tuple[UnpaidView, ...] = ()
+    choices: tuple[GradeChoice, ...] = ()
 
 
 class LinkView(msgspec.Struct, frozen=True):
@@ -126,16 +141,21 @@ class _Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fiel
 
 
 class AuthorisePoint(_Command, frozen=True, tag="authorise"):
-    """Let a calling pump deliver: for cash, or on the account of `plate`. At most one preset."""
+    """Let a calling pump deliver: for cash, or on the account of `plate`. At most one preset.
+
+    `grade`: the code of what the customer takes, or the nozzle's number. Only a pump that does not say it needs that
+    (`PointView.choices`); elsewhere the lifted nozzle must be of this grade.
+    """
 
     point: int
     plate: Typed = ""
     preset_volume_ml: Quantity | None = None
     preset_amount_minor: Quantity | None = None
+    grade: Typed = ""
 
 
 class AnswerNeed(_Command, frozen=True, tag="answer"):
-    """What a decision asked for at this pump."""
+    """What a decision asked for at this pump: a plate, whole kilometres, a grade's code or its nozzle's number."""
 
     point: int
     need: Need

@@ -79,12 +79,12 @@ def compare(how: Meter, before_ml: int, after_ml: int, elapsed_ms: int | None, s
     Without a delivery each whole step counts. With one, display and totaliser each cut off less than a step, so a
     difference of one step is none.
     """
-    moved_ml = (after_ml - before_ml) % how.modulus_ml
-    gap_ml = moved_ml - sold_ml
+    ran_ml = moved_ml(how, before_ml, after_ml)
+    gap_ml = ran_ml - sold_ml
     if sold_ml and abs(gap_ml) <= max(how.step_ml, how.display_step_ml):
         return Agrees()
     if gap_ml < 0:
-        return Short(-gap_ml, stuck=moved_ml == 0)
+        return Short(-gap_ml, stuck=ran_ml == 0)
     if gap_ml < how.step_ml:
         return Agrees()
     return Unrecorded(gap_ml) if gap_ml <= possible_ml(how, elapsed_ms) else Changed()
@@ -96,6 +96,16 @@ def possible_ml(how: Meter, elapsed_ms: int | None) -> int:
         elapsed_ms = UNKNOWN_TIME_S * MS_PER_S
     elapsed_ms = min(elapsed_ms, TIME_S_MAX * MS_PER_S) + SLACK_S * MS_PER_S
     return how.flow_limit_ml_per_s * elapsed_ms // MS_PER_S
+
+
+def moved_ml(how: Meter, before_ml: int, after_ml: int) -> int:
+    """By how much it counted up, whether it rolled over or not."""
+    return (after_ml - before_ml) % how.modulus_ml
+
+
+def forward_by(how: Meter, before_ml: int, sold_ml: int) -> int:
+    """The reading after a delivery, from the one before it."""
+    return (before_ml + sold_ml) % how.modulus_ml
 
 
 def back_by(how: Meter, after_ml: int, sold_ml: int) -> int:

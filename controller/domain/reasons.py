@@ -48,6 +48,9 @@ class Reason(StrEnum):
     GRADE_UNKNOWN = "grade_unknown"
     PRICE_INVALID = "price_invalid"
     TEST_MEASURE = "test_measure"
+    GRADE_NOT_HERE = "grade_not_here"
+    GRADE_NOT_LIFTED = "grade_not_lifted"
+    PRICE_NOT_SHOWN = "price_not_shown"
 
 
 class ReasonText(msgspec.Struct, frozen=True):
@@ -150,5 +153,16 @@ CATALOGUE: dict[Reason, ReasonText] = {
     ),
     Reason.TEST_MEASURE: ReasonText(
         "This delivery was a test measure: its fuel is back in the tank", "Nothing to pay: test measure"
+    ),
+    Reason.GRADE_NOT_HERE: ReasonText(
+        "This pump has no such grade: name one of its grades, or the number of the nozzle", "Not at this pump"
+    ),
+    Reason.GRADE_NOT_LIFTED: ReasonText(
+        "Another nozzle than of this grade is lifted: ask the customer which fuel it shall be",
+        "Lift the right nozzle, please",
+    ),
+    Reason.PRICE_NOT_SHOWN: ReasonText(
+        "The pump does not show the station's price of this grade: hang up, the price is being sent",
+        "Please hang up and try again",
     ),
 }

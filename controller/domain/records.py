@@ -9,6 +9,7 @@ from enum import StrEnum
 
 import msgspec
 
+from controller.domain.funds import Funds as Funds
 from controller.domain.lists import ListState
 from controller.domain.products import Grade
 from controller.domain.quantities import Unit, UnitPrice
@@ -50,15 +51,6 @@ class Stamp(msgspec.Struct, frozen=True, array_like=True):
     quality: ClockQuality
 
 
-class Funds(StrEnum):
-    """Whose money pays."""
-
-    NONE = "none"
-    """Paid at the station after the delivery."""
-    POSTPAID = "postpaid"
-    """On the account of the token's holder, invoiced later."""
-
-
 class TenderKind(StrEnum):
     CASH = "cash"
     BANK_CARD = "bank_card"
@@ -96,6 +88,9 @@ class Evidence(msgspec.Struct, frozen=True, array_like=True):
     list_state: ListState | None = None
     """None where no list was asked: an attendant's word."""
     grade: str = ""
+    grades: tuple[str, ...] = ()
+    """What the point has, where its pump did not say which nozzle was lifted. `grade` is then what was answered, or the
+    only one of these that the row allows."""
 
 
 class Started(msgspec.Struct, frozen=True, array_like=True, tag="started"):
@@ -156,7 +151,8 @@ class Delivery(msgspec.Struct, frozen=True, array_like=True, tag="delivery"):
 
     `authorised` is None for fuel that nobody allowed in this journal (a pump that was started by hand).
     `at_start`: found complete when the controller came back. `price_agreed`: what was frozen at the authorisation,
-    where the pump used another price (`price`); None where it is the same.
+    where the pump used another price (`price`); None where it is the same. Where the pump gave another grade than
+    was authorised, nothing was agreed for that one: None too.
     """
 
     point: int
@@ -306,7 +302,8 @@ def decode_body(data: bytes) -> Body:
     """The body back from its bytes. DamagedRow says what is wrong."""
     try:
         return _decoder.decode(data)
-    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError, TypeError) as error:
+        # A TypeError: a damaged file may give something else than bytes.
         raise DamagedRow(f"not a journal row: {error}") from error
 
 

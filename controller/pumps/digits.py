@@ -4,7 +4,8 @@ The same for every protocol; how many digits a field has is the protocol's own a
 23,000 in a field of four digits is 23 with -3 decimals.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 from controller.domain.quantities import Currency, UnitPrice, power_of_ten, volume_for
 from controller.pumps.words import Preset
@@ -28,6 +29,10 @@ class PumpDigits:
             raise ValueError(f"volumes are counted in thousandths: set at most {VOLUME_DECIMALS_MAX} decimals")
         if self.amount_decimals > self.currency.decimals:
             raise ValueError(f"{self.currency.code} has {self.currency.decimals} decimals: the pump has more")
+
+    def counting(self) -> dict[str, Any]:
+        """For the settings of a pump that counts like this: `DartSettings(address=0x50, **digits.counting())`."""
+        return {field.name: getattr(self, field.name) for field in fields(PumpDigits)}
 
     def volume_ml(self, digits: int) -> int:
         return digits * power_of_ten(VOLUME_DECIMALS_MAX - self.volume_decimals)

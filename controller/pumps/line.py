@@ -16,6 +16,7 @@ import serial
 
 from controller.domain.seams import US_PER_S, Clock, Timer
 from controller.pumps.core import LinePort, LineSettings, PacedPort, Turn
+from controller.pumps.echo import Echo
 from controller.pumps.schedule import LineSchedule
 from controller.pumps.words import Order, PumpEvent
 
@@ -70,20 +71,26 @@ def is_pty(path: str) -> bool:
 class SerialLinePort:
     """A real serial port; implements `LinePort` and `PacedPort`. Open and use it inside a running event loop."""
 
-    def __init__(self, path: str, settings: LineSettings, clock: Clock, *, slack_us: int | None = None) -> None:
-        """`slack_us`: how long the converter may hold bytes back; without it, what USB needs, and 0 on a pty."""
+    def __init__(
+        self, path: str, settings: LineSettings, clock: Clock, *, slack_us: int | None = None, echo: bool = False
+    ) -> None:
+        """`slack_us`: how long the converter may hold bytes back; without it, what USB needs, and 0 on a pty.
+
+        `echo`: what is sent is heard again, and is taken out of what the pumps say.
+        """
         self.path = path
         self.settings = settings
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._buffer = bytearray()
+        self._echo = Echo() if echo else None
         self._error: PortError | None = None
         self._turn: Turn | None = None
         self._ended: asyncio.Future[None] | None = None
         self._timer: Timer | None = None
         try:
             self.serial = self._open(settings.bits, settings.parity)
-        except (OSError, termios.error) as error:
+        except (OSError, termios.error, ValueError) as error:  # ValueError: the driver refuses this speed
             raise _port_error(path, error) from error
         if slack_us is None:
             slack_us = 0 if is_pty(path) else USB_SLACK_US
@@ -129,12 +136,20 @@ class SerialLinePort:
             self._loop.remove_reader(self._fd)
             self._end()
         else:
-            first = not self._buffer
-            self._buffer += data
-            self._quiet_since_us = self._now()
-            turn = self._turn
-            if turn is None:
-                return
+            self._heard(data)
+
+    def _heard(self, data: bytes) -> None:
+        self._quiet_since_us = self._now()
+        turn = self._turn
+        if self._echo is not None:
+            data = self._echo.heard(data)
+            if turn is not None and not turn.window_us and not self._echo.owed:
+                self._end()
+        if not data:
+            return
+        first = not self._buffer
+        self._buffer += data
+        if turn is not None and turn.window_us:
             if turn.complete(bytes(self._buffer)) or len(self._buffer) > ANSWER_BYTES_MAX:
                 self._end()
             elif first:
@@ -152,7 +167,7 @@ class SerialLinePort:
         await self.silence(turn.gap_us)
         self._check()
         sent_us = self._send(turn.data)
-        if turn.window_us == 0:
+        if turn.window_us == 0 and self._echo is None:
             return b""
         self._turn = turn
         self._ended = self._loop.create_future()
@@ -195,6 +210,8 @@ class SerialLinePort:
         try:
             self.serial.reset_input_buffer()  # what came late belongs to no turn
             self._buffer.clear()
+            if self._echo is not None:
+                self._echo.sent(data)
             written = self.serial.write(data)
         except (OSError, termios.error) as error:
             raise _port_error(self.path, error) from error

@@ -266,6 +266,7 @@ class LineSchedule:
             self._turns += count
             self._turn = None
             self._since_idle = self._probes_in_row = 0
+            self._idle_between = 1
             self._probe_failed = False
 
     def _round(self) -> list[int]:

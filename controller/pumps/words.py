@@ -111,11 +111,16 @@ class Idle:
 
 @dataclass(frozen=True, slots=True)
 class Calling:
-    """A nozzle was lifted and the pump waits. The totaliser was read first, if the pump gives one."""
+    """A nozzle was lifted and the pump waits. The totaliser was read first, if the pump gives one.
+
+    Some pumps do not say which of several it was: then `nozzle` is 0, `price` means nothing, and `prices` are what
+    the pump shows for nozzles 1..n, None where that is not known.
+    """
 
     nozzle: int
     price: UnitPrice
     totaliser_ml: int | None
+    prices: tuple[UnitPrice | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +143,9 @@ class Completed:
 
     `at_start`: the pump was already in this state when the line first heard it, so this may be a delivery that
     is in the journal already. A volume of zero is not a sale; it still wants its `Clear`.
+
+    `nozzle_told`: the pump keeps the nozzle with the delivery. Where it does not, `nozzle` is the one that was lifted
+    last, and that may be the next customer's.
     """
 
     clear_token: int
@@ -147,6 +155,7 @@ class Completed:
     price: UnitPrice
     totaliser_ml: int | None
     at_start: bool
+    nozzle_told: bool = False
 
 
 @dataclass(frozen=True, slots=True)

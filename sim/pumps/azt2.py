@@ -137,12 +137,35 @@ class AztTwin:
         if self._signal(Signal.DOSED):
             self._dose, self._has_dose = volume, True
 
-    def power_cycle(self, now_us: int) -> None:
-        """A pump with an empty battery: it forgets its delivery, and rests."""
+    # --- what goes wrong in it ------------------------------------------------------------------------------
+
+    @property
+    def alarm_codes(self) -> range:
+        """The reason is one digit; 0 is an end as it should be."""
+        return range(1, 10)
+
+    def alarm(self, code: int, now_us: int) -> bool:
+        """The delivery ends for this reason. Nothing else is told: False while none runs."""
+        self._observe(now_us)
+        if self.state not in LIVE:
+            return False
+        self.head.forbid(now_us)
+        self._signal(Signal.STOP)
+        self._reason = code
+        return True
+
+    def power_cycle(self, now_us: int, *, forgets: bool = False) -> None:
+        """The electronics start again: a delivery that ran is over, and waits to be confirmed.
+
+        `forgets`: an empty battery, so it rests, and knows of no delivery.
+        """
         self._observe(now_us)
         self.head.forbid(now_us)
-        self.state = State.LIFTED if self._out else State.HUNG
         self._has_dose = self._values_read = False
+        if forgets:
+            self.state = State.LIFTED if self._out else State.HUNG
+        else:
+            self._signal(Signal.STOP)
 
     # --- requests -------------------------------------------------------------------------------------------
 

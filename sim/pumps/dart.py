@@ -119,18 +119,31 @@ class DartTwin:
         """What it says to a poll when it has no news."""
         return encode(Frame(self.settings.address, Control.EOT))
 
-    def alarm(self, code: int) -> None:
-        """Report a fault at the next poll."""
-        self._others.append(dart.Alarmed(code))
+    @property
+    def alarm_codes(self) -> range:
+        """DC5 is one byte."""
+        return range(0x100)
 
-    def power_cycle(self, *, keeps_state: bool = True) -> None:
-        """The electronics start again: link numbers from 0, what was to be sent is forgotten."""
+    def alarm(self, code: int, _now_us: int) -> bool:
+        """Report a fault at the next poll: True, it can always be told."""
+        self._others.append(dart.Alarmed(code))
+        return True
+
+    def power_cycle(self, now_us: int, *, forgets: bool = False) -> None:
+        """The electronics start again: link numbers from 0, what was to be sent is forgotten.
+
+        `forgets`: prices and the delivery too; the totalisers never.
+        """
         self._tx = 0
         self._unacked = self._last_tx = None
         self._status_due = self._nozzle_due = True
         self._others = [dart.Alarmed(0x01)]
-        if not keeps_state:
+        if forgets:
+            self._observe(now_us)
+            self.head.reset(now_us)
             self.state = State.NOT_PROGRAMMED
+            self._shown_volume = 0
+            self._filled_due = False
 
     def receive(self, data: bytes, now_us: int) -> bytes:
         """The answer to what came over the line in one turn; empty if it is none of ours, or damaged."""

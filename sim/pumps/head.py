@@ -34,12 +34,16 @@ class HeadChange(Enum):
 
 @dataclass(slots=True)
 class HeadNozzle:
-    """One nozzle: what it gives, for how much, and its totalisers."""
+    """One nozzle: what it gives, for how much, and its totalisers.
+
+    `given_ml`: what really ran through it since it was made. No counter of the pump's shows it, and nothing breaks it.
+    """
 
     grade: str
     price: UnitPrice
     totaliser_ml: int = 0
     totaliser_minor: int = 0
+    given_ml: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +235,11 @@ class PumpHead:
         self.advance(now_us)
         return self.nozzles[nozzle - 1].totaliser_minor
 
+    def given_ml(self, now_us: int) -> int:
+        """What really ran through all nozzles since the pump was made."""
+        self.advance(now_us)
+        return sum(nozzle.given_ml for nozzle in self.nozzles)
+
     @property
     def flowing(self) -> bool:
         """Fuel runs, as of the last look."""
@@ -316,6 +325,7 @@ class PumpHead:
 
     def _count(self, volume_ml: int) -> None:
         nozzle = self.nozzles[self._selected - 1]
+        nozzle.given_ml += volume_ml - self._shown_ml
         if not self._totalisers_stuck:
             nozzle.totaliser_ml = (nozzle.totaliser_ml + volume_ml - self._shown_ml) % self._modulo_ml
         self._want_ml -= volume_ml - self._shown_ml

@@ -12,9 +12,12 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from controller.domain.quantities import Currency, UnitPrice
+from controller.domain.quantities import UnitPrice
 from controller.domain.seams import US_PER_MS
 from controller.pumps.core import LineSettings
+from controller.pumps.digits import PumpDigits
+from controller.pumps.options import PumpOptions
+from controller.pumps.options import TwoWireOptions as BoardOptions
 from sim.faults import Faults, FaultyTwin, Marks
 from sim.pumps.head import PumpHead
 from sim.pumps.port import Twin
@@ -32,24 +35,10 @@ class Make:
     """
 
     address: int
-    currency: Currency
-    volume_decimals: int = 2
-    amount_decimals: int = 2
-    price_decimals: int = 2
-    totaliser_decimals: int = 2
+    digits: PumpDigits
     latency_us: int | None = None
     programmed: bool = True
     options: Mapping[str, Any] = field(default_factory=dict)
-
-    def digits(self) -> dict[str, Any]:
-        """What every protocol's settings have."""
-        return {
-            "currency": self.currency,
-            "volume_decimals": self.volume_decimals,
-            "amount_decimals": self.amount_decimals,
-            "price_decimals": self.price_decimals,
-            "total_decimals": self.totaliser_decimals,
-        }
 
     def latency(self) -> dict[str, Any]:
         return {} if self.latency_us is None else {"reply_latency_us": self.latency_us}
@@ -57,7 +46,8 @@ class Make:
 
 @dataclass(frozen=True, slots=True)
 class PumpProtocol:
-    """One protocol. `silence_us` of quiet drops a frame that is not whole.
+    """One protocol. `silence_us` of quiet drops a frame that is not whole. `paced`: its blocks are so long that one
+    which comes whole, when its last byte would be through, comes later than a master waits for its first.
 
     `twin(head, make, options)` gives the bare twin; ValueError or TypeError says what does not fit.
     """
@@ -66,9 +56,10 @@ class PumpProtocol:
     line: LineSettings
     complete: Callable[[bytes], bool]
     silence_us: int
-    options: type[msgspec.Struct]
+    options: type[PumpOptions]
     marks: Marks
     twin: Callable[[PumpHead, Make, Any], Twin]
+    paced: bool = False
 
     def make(self, head: PumpHead, make: Make) -> Twin:
         """A pump. ProtocolError with a sentence."""
@@ -87,11 +78,7 @@ class PumpProtocol:
         return FaultyTwin(twin, faults, self.marks)
 
 
-class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A protocol's own keys of a pump."""
-
-
-class DartOptions(Options, frozen=True):
+class DartOptions(PumpOptions, frozen=True):
     """`wrap_to`: the number after F. `sends_filling`: running values by itself. `has_totals`: it knows DC101."""
 
     wrap_to: Literal[0, 1] = 1
@@ -99,29 +86,33 @@ class DartOptions(Options, frozen=True):
     has_totals: bool = True
 
 
-class TwoWireOptions(Options, frozen=True):
-    """`words` of a delivery. `old_board`: no state between delivering and off. The rest as in `TwoWireSettings`."""
+class TwoWireOptions(BoardOptions, frozen=True):
+    """What a station can be told of it, and `words` of a delivery, which the station sees by itself.
+
+    `keeps_grade`: it gives no other grade than its preset is for.
+    """
 
     words: Literal[33, 39] = 33
-    old_board: bool = False
-    six_digit_money: bool = False
-    price_levels: Literal[1, 2] = 1
-    preset_volume_decimals: int | None = None
     has_totals: bool = True
     has_version: bool = True
+    keeps_grade: bool = True
 
 
-class AztOptions(Options, frozen=True):
-    """`full_at_rest`: it gives its last delivery while it rests. `counter_digits`: of each of the two totalisers."""
+class AztOptions(PumpOptions, frozen=True):
+    """`full_at_rest`: it gives its last delivery while it rests. `counter_digits`: of each of the two totalisers.
+
+    `lacks`: what it does not know, by the names of `azt2.messages.Command` in small letters.
+    """
 
     full_at_rest: bool = True
+    lacks: tuple[str, ...] = ()
     counter_digits: Annotated[int, msgspec.Meta(ge=4, le=20)] = 10
 
 
 def _unpriced(head: PumpHead, make: Make) -> None:
     """A pump without a price shows zero, where its protocol has no word for it."""
     if not make.programmed:
-        head.set_prices([UnitPrice(0, make.price_decimals)] * len(head.nozzles))
+        head.set_prices([UnitPrice(0, make.digits.price_decimals)] * len(head.nozzles))
 
 
 def _dart() -> PumpProtocol:
@@ -131,7 +122,7 @@ def _dart() -> PumpProtocol:
     from sim.pumps.dart import DartTwin
 
     def twin(head: PumpHead, make: Make, options: DartOptions) -> Twin:
-        settings = DartSettings(address=make.address, nozzles=len(head.nozzles), **make.digits())
+        settings = DartSettings(address=make.address, nozzles=len(head.nozzles), **make.digits.counting())
         return DartTwin(
             head,
             settings,
@@ -171,11 +162,16 @@ def _two_wire() -> PumpProtocol:
             price_levels=options.price_levels,
             old_board=options.old_board,
             preset_volume_decimals=options.preset_volume_decimals,
-            **make.digits(),
+            **make.digits.counting(),
         )
         _unpriced(head, make)
         return TwoWireTwin(
-            head, settings, has_totals=options.has_totals, has_version=options.has_version, **make.latency()
+            head,
+            settings,
+            has_totals=options.has_totals,
+            has_version=options.has_version,
+            keeps_grade=options.keeps_grade,
+            **make.latency(),
         )
 
     def is_ack(answer: bytes) -> bool:
@@ -186,12 +182,13 @@ def _two_wire() -> PumpProtocol:
         return answer[:-2] + bytes((answer[-2] ^ 1, answer[-1])) if has_sum else None
 
     return PumpProtocol(
-        "two-wire", LINE, frame.is_whole, 70 * US_PER_MS, TwoWireOptions, Marks(is_ack, spoil_sum), twin
+        "two-wire", LINE, frame.is_whole, 70 * US_PER_MS, TwoWireOptions, Marks(is_ack, spoil_sum), twin, paced=True
     )
 
 
 def _azt2() -> PumpProtocol:
     from controller.pumps.azt2 import frame
+    from controller.pumps.azt2.messages import Command
     from controller.pumps.azt2.protocol import LINE
     from controller.pumps.azt2.settings import NOZZLES_MAX, AztSettings
     from sim.pumps.azt2 import AztTwin
@@ -199,11 +196,15 @@ def _azt2() -> PumpProtocol:
     def twin(head: PumpHead, make: Make, options: AztOptions) -> Twin:
         if len(head.nozzles) > NOZZLES_MAX:
             raise ValueError(f"nozzles: {len(head.nozzles)}: a channel of AZT has one")
+        commands = {command.name.lower(): command for command in Command}
+        if unknown := [name for name in options.lacks if name not in commands]:
+            raise ValueError(f"options: lacks: {unknown[0]!r}: expected some of {', '.join(commands)}")
         _unpriced(head, make)
-        settings = AztSettings(channel=make.address, **make.digits())
+        settings = AztSettings(channel=make.address, **make.digits.counting())
         return AztTwin(
             head,
             settings,
+            lacks=frozenset(commands[name] for name in options.lacks),
             full_at_rest=options.full_at_rest,
             counter_digits=options.counter_digits,
             **make.latency(),

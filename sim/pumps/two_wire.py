@@ -74,7 +74,8 @@ class TwoWireTwin:
     """One two-wire pump at the other end of a line.
 
     `settings.old_board` and `settings.wide` say what kind of pump it is. `has_totals`, `has_version`: it answers
-    those questions. `break_stops`: a break of half a second on the line stops it.
+    those questions. `keeps_grade`: a preset for one grade holds it to that grade; old firmware gives any all the same.
+    `break_stops`: a break of half a second on the line stops it.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class TwoWireTwin:
         reply_latency_us: int = REPLY_LATENCY_US,
         has_totals: bool = True,
         has_version: bool = True,
+        keeps_grade: bool = True,
         break_stops: bool = False,
     ) -> None:
         self.head = head
@@ -95,6 +97,7 @@ class TwoWireTwin:
         """What was acted upon, for tests; status polls are left out."""
         self._has_totals = has_totals
         self._has_version = has_version
+        self._keeps_grade = keeps_grade
         self._break_stops = break_stops
         self._seen: deque[tuple[int, HeadChange, int]] = deque()
         self._out = head.nozzle_out is not None
@@ -109,6 +112,41 @@ class TwoWireTwin:
 
     def _head_changed(self, change: HeadChange, nozzle: int, at_us: int) -> None:
         self._seen.append((at_us, change, nozzle))
+
+    # --- what goes wrong in it ------------------------------------------------------------------------------
+
+    @property
+    def alarm_codes(self) -> range:
+        """Any: no word of the protocol carries one."""
+        return range(0x100)
+
+    def alarm(self, _code: int, now_us: int) -> bool:
+        """Nothing says what is wrong: a pump that delivers stops by itself, another shows a data error once."""
+        self._observe(now_us)
+        if self.state in LIVE:
+            self._halt(now_us)
+            return True
+        shows_one, self._data_error = self._data_error, True
+        return not shows_one
+
+    def power_cycle(self, now_us: int, *, forgets: bool = False) -> None:
+        """The electronics start again: a delivery that ran is over, and an end that was not read is shown again.
+
+        `forgets`: it knows of no delivery any more. Totals and prices are kept in any case.
+        """
+        self._observe(now_us)
+        self.head.forbid(now_us)
+        self._preset = None
+        self._wants_block = self._data_error = self._was_read = False
+        if forgets:
+            self.head.reset(now_us)
+            self._transaction = blocks.Transaction(1, Level.FIRST, 0, 0, 0, self.settings.wide)
+            self.state = Status.CALL if self._out else Status.OFF
+        elif self.state in (*LIVE, Status.STOPPED):
+            if self._volume_digits(now_us):
+                self._end(self.head.selected, now_us)
+            if self.state not in ENDED:
+                self.state = Status.CALL if self._out else Status.OFF
 
     # --- the line's side ------------------------------------------------------------------------------------
 
@@ -242,7 +280,11 @@ class TwoWireTwin:
     def _hung_up(self, nozzle: int, now_us: int) -> None:
         if self.state not in (Status.BUSY, Status.STOPPED):
             self._signal(Signal.HUNG_UP_DRY)
-            return
+        else:
+            self._end(nozzle, now_us)
+
+    def _end(self, nozzle: int, now_us: int) -> None:
+        """A delivery is over: what ran is a transaction from now on."""
         volume = self._volume_digits(now_us)
         if volume:
             price_digits, volume_digits, money_digits = (
@@ -283,7 +325,7 @@ class TwoWireTwin:
                 case MoneyPreset(amount):
                     self.head.limit(now_us, amount_minor=self.settings.amount_minor(amount))
             self._allowed = tuple(range(1, len(self.head.nozzles) + 1))
-            if preset is not None and preset.grade is not None:
+            if preset is not None and preset.grade is not None and self._keeps_grade:
                 self._allowed = (preset.grade,)
             self._preset = None
         self._signal(Signal.AUTHORISE)

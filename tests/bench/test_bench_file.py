@@ -6,6 +6,8 @@ import pytest
 
 from controller.domain.quantities import CURRENCIES
 from controller.pumps.core import LineSettings
+from controller.pumps.digits import PumpDigits
+from controller.pumps.two_wire.settings import TwoWireSettings
 from sim.bench import Bench
 from sim.bench_file import BenchError, BenchPlan, parse
 from sim.pumps.azt2 import AztTwin
@@ -29,6 +31,8 @@ protocol = "dart"
 transport = "tcp"
 port = 4001
 baud = 19200
+framing = "8N1"
+slack_us = 5000
 pace = true
 
 [[lines]]
@@ -44,9 +48,13 @@ protocol = "azt2"
 number = 7
 line = "north"
 address = 0x52
-nozzles = [{ grade = "diesel", price = "44.12", totaliser_ml = 990 }, { grade = "gasoline", price = "43.79" }]
+nozzles = [
+    { grade = "diesel", price = "44.12", totaliser_ml = 990, totaliser_minor = 4300 },
+    { grade = "gasoline", price = "43.79" },
+]
 flow_ml_per_s = 900
 slow_ml_per_s = 50
+slow_band_ml = 0
 undershoot_ml = 20
 totaliser_modulo_ml = 1000
 latency_ms = 40
@@ -59,7 +67,7 @@ line = "south"
 address = 3
 nozzles = [{ grade = "autogas", price = "24.35" }]
 totaliser_decimals = 1
-options = { words = 39, old_board = true }
+options = { words = 39, old_board = true, preset_volume_decimals = 1, price_levels = 2, six_digit_money = true }
 
 [[pumps]]
 number = 9
@@ -67,7 +75,7 @@ line = "yard"
 address = 16
 nozzles = [{ grade = "diesel", price = "52.99" }]
 programmed = false
-options = { full_at_rest = false }
+options = { full_at_rest = false, lacks = ["totals", "version"] }
 """
 
 
@@ -94,7 +102,8 @@ def test_an_empty_file_is_the_station_of_the_demonstration() -> None:
 def test_a_file_can_say_everything_of_a_bench() -> None:
     plan = plan_of(EVERYTHING)
     north, south, yard = plan.lines
-    assert north.settings == LineSettings(baud=19_200)
+    assert north.settings == LineSettings(19_200, 8, "N", 1)
+    assert north.table.slack_us == 5_000
     assert north.table.pace
     assert south.settings == LineSettings(5_787, 8, "E", 1)
     assert yard.settings == LineSettings(4_800, 7, "E", 2)
@@ -107,11 +116,19 @@ def test_a_file_can_say_everything_of_a_bench() -> None:
     assert dart.state.name == "NOT_PROGRAMMED"
     assert dart.head.overrun_ml == -20
     assert dart.head.currency is CURRENCIES["UAH"]
-    assert two_wire.settings.wide
-    assert two_wire.settings.old_board
-    assert two_wire.settings.pump_id == 3
-    assert two_wire.settings.total_decimals == 1
+    assert dart.head.totaliser_minor(1, 0) == 4_300
+    assert two_wire.settings == TwoWireSettings(
+        pump_id=3,
+        currency=CURRENCIES["UAH"],
+        wide=True,
+        old_board=True,
+        six_digit_money=True,
+        price_levels=2,
+        preset_volume_decimals=1,
+        total_decimals=1,
+    )
     assert azt.settings.channel == 16
+    assert azt.receive(bytes.fromhex("7f 07 21 5e 50 2f 03 03 72"), 1) == bytes.fromhex("7f 15"), "no version"
     assert azt.head.price(1).value == 0, "it has no word for a price that nobody set"
 
 
@@ -143,6 +160,9 @@ def test_a_totaliser_rolls_over_where_the_file_says() -> None:
         (LINE + 'transport = "tcp"\nport = "x"\n' + PUMP, "lines[0].port: 'x': expected a TCP port"),
         (LINE + 'transport = "serial"\nport = 3\n' + PUMP, "lines[0].port: 3: expected a serial device"),
         (LINE + "baud = 1\n" + PUMP, "lines[0].baud: 1: expected 300 to"),
+        (LINE + 'framing = "9N1"\n' + PUMP, "lines[0].framing: '9N1': expected data bits, parity and stop bits"),
+        (LINE + 'framing = "7O1"\n' + PUMP, "lines[0].framing: '7O1': the bytes of this protocol have 8 bits"),
+        (LINE + "slack_us = -1\n" + PUMP, "lines[0].slack_us: -1: expected 0 to 500000"),
         (LINE + LINE + PUMP, "lines[1].name: 'north' stands twice"),
         (LINE.replace("north", "control") + PUMP, "lines[0].name: 'control': expected"),
         (LINE + PUMP.replace("number = 7\n", ""), "pumps[0].number: this key is missing"),
@@ -152,10 +172,16 @@ def test_a_totaliser_rolls_over_where_the_file_says() -> None:
         (LINE + PUMP.replace("0x52", "0x40"), "pumps[0]: DART address 0x40: set one of 0x50 to 0x6F"),
         (LINE + PUMP.replace("44.12", "44,12"), "pumps[0].nozzles[0].price: '44,12' is not a plain decimal number"),
         (LINE + PUMP.replace('"}', '", totaliser_ml = -1}'), "pumps[0].nozzles[0].totaliser_ml: -1: expected 0 to"),
+        (LINE + PUMP.replace('"}', '", totaliser_minor = -1}'), "pumps[0].nozzles[0].totaliser_minor: -1: expected no"),
+        (LINE + PUMP + "slow_band_ml = -1", "pumps[0].slow_band_ml: -1: expected no less than zero"),
         (LINE + PUMP + "latency_ms = 81", "pumps[0].latency_ms: 81: expected 0 to 80"),
         (LINE + PUMP + "overrun_ml = 5\nundershoot_ml = 5", "pumps[0].overrun_ml: a pump stops too late or too early"),
         (LINE + PUMP + "options = {wrap_to = 2}", "pumps[0]: options: Invalid enum value 2 - at `$.wrap_to`"),
         (LINE + PUMP + "options = {words = 33}", "dart knows: wrap_to, sends_filling, has_totals"),
+        (
+            LINE + 'protocol = "azt2"\n' + PUMP.replace("0x52", "1") + 'options = {lacks = ["dance"]}',
+            "pumps[0]: options: lacks: 'dance': expected some of status, authorise",
+        ),
         (LINE + PUMP + "volume_decimals = 4", "pumps[0]: volumes are counted in thousandths"),
     ],
 )
@@ -178,7 +204,7 @@ def test_every_protocol_makes_a_pump_that_answers(name: str) -> None:
     speaks = protocol(name)
     head = PumpHead([HeadNozzle("diesel", plan_of("").pumps[0].twin.head.price(1))], CURRENCIES["TRY"])
     address = 0x50 if name == "dart" else 1
-    twin = speaks.make(head, Make(address=address, currency=CURRENCIES["TRY"], latency_us=7_000))
+    twin = speaks.make(head, Make(address=address, digits=PumpDigits(currency=CURRENCIES["TRY"]), latency_us=7_000))
     poll = {
         "dart": "50 20 fa",
         "two-wire": "01",

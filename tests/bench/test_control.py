@@ -11,6 +11,8 @@ from typing import TypeVar
 import pytest
 import serial
 
+from controller.pumps.azt2.frame import Answer, Reply, Request, encode_reply, encode_request
+from controller.pumps.azt2.messages import Command
 from sim.control import (
     ControlClient,
     ControlError,
@@ -37,7 +39,29 @@ number = 3
 line = "north"
 address = 0x50
 nozzles = [{ grade = "diesel", price = "40.00", totaliser_ml = 1000 }]
+
+[[lines]]
+name = "yard"
+protocol = "two-wire"
+
+[[pumps]]
+number = 5
+line = "yard"
+address = 1
+nozzles = [{ grade = "autogas", price = "24.35" }]
+
+[[lines]]
+name = "south"
+protocol = "azt2"
+
+[[pumps]]
+number = 6
+line = "south"
+address = 1
+nozzles = [{ grade = "diesel", price = "40.00" }]
 """
+TWO_WIRE_POLL = b"\x01"
+AZT_POLL = encode_request(Request(1, Command.STATUS))
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +140,9 @@ def test_a_fault_is_injected_into_a_running_bench_seen_on_the_wire_and_cleared(f
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["inject", "pump4", "delay"], "there is no pump 4: expected one of 3"),
+        (["inject", "pump4", "delay"], "there is no pump 4: expected one of 3, 5, 6"),
+        (["inject", "pump6", "alarm", "code=0"], "alarm: code=0: pumps of this protocol report 1 to 9"),
+        (["inject", "pump5", "power_cut", "forgets=2"], "power_cut: forgets=2: expected 0 to 1"),
         (["inject", "pump3", "explosion"], "'explosion' is no fault: expected one of no_response"),
         (["inject", "pump3", "delay", "ml=3"], "'ml' is no value of this fault: expected ms"),
         (["inject", "pump3", "delay", "soon"], "'soon': expected KEY=NUMBER"),
@@ -134,9 +160,31 @@ def test_what_cannot_be_done_is_a_sentence(folder: Path, words: list[str], says:
     assert "Traceback" not in done.stderr
 
 
+def test_a_two_wire_pump_shows_an_alarm_as_a_data_error(folder: Path) -> None:
+    assert said(folder, "inject", "pump5", "alarm", "count=2") == "pump5 alarm count=1 code=9\n", "one has happened"
+    with serial.Serial(str(folder / "ports" / "yard"), timeout=0.5) as line:
+        answers = []
+        for _ in range(3):
+            line.write(TWO_WIRE_POLL)
+            answers.append(line.read(1))
+    assert answers == [b"\x01", b"\x01", b"\x61"], "data error, data error, off"
+    assert said(folder, "faults") == ""
+
+
+def test_an_azt_pump_keeps_alarms_for_deliveries_that_they_can_end(folder: Path) -> None:
+    kept = "pump6 alarm count=2 code=9\n"
+    assert said(folder, "inject", "pump6", "alarm", "count=2") == kept
+    hung = encode_reply(Reply(Answer.DATA, b"0"))
+    with serial.Serial(str(folder / "ports" / "south"), timeout=0.5) as line:
+        line.write(AZT_POLL)
+        assert line.read(len(hung)) == hung
+    assert said(folder, "faults") == kept
+    assert said(folder, "clear", "pump6", "alarm") == ""
+
+
 def test_a_customers_hands_and_what_one_sees(folder: Path) -> None:
     async def story(control: ControlClient) -> list[PumpView]:
-        seen = await control.pumps()
+        seen = (await control.pumps())[:1]
         seen.append(await control.ask(Lift(3), PumpView))
         with pytest.raises(ControlError, match="pump 3: nozzle 1 is out: hang it up first"):
             await control.ask(Lift(3), PumpView)

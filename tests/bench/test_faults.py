@@ -1,17 +1,27 @@
 """Each fault shows where it should, on the wire or in the pump, and is gone after its count."""
 
+from enum import Enum
+from typing import Any
+
 import pytest
 
 from controller.domain.seams import US_PER_MS, US_PER_S
+from controller.pumps.azt2.frame import Answer, Reply, Request, encode_reply, encode_request
+from controller.pumps.azt2.messages import Command
+from controller.pumps.azt2.messages import State as AztState
 from controller.pumps.core import LineSettings, Turn
 from controller.pumps.dart import transactions as dart
 from controller.pumps.dart.errors import BadCrc, FrameError
 from controller.pumps.dart.frame import Control, Frame, crc16, decode, encode, is_whole
+from controller.pumps.digits import PumpDigits
+from controller.pumps.two_wire.frame import Status
 from sim.chance import Chance
 from sim.faults import KINDS, FaultError, FaultName, Faults, FaultyTwin
 from sim.loop import VirtualClock, VirtualLoop, run
+from sim.pumps.head import HeadNozzle, PumpHead
 from sim.pumps.port import SimLinePort
-from tests.bench.dart_pump import ACK, ADDRESS, ASK_STATUS, EOT, POLL, dart_of, news_in, order, pump, start
+from sim.pumps.protocols import Make, protocol
+from tests.bench.dart_pump import ACK, ADDRESS, ASK_STATUS, EOT, POLL, PRICE, TRY, dart_of, news_in, order, pump, start
 
 NOW = 5 * US_PER_S
 
@@ -196,6 +206,68 @@ def test_an_alarm_is_reported_so_many_times() -> None:
     assert faulty.faults.active() == ()
 
 
+def single(name: str, **options: Any) -> FaultyTwin:
+    """A pump of another protocol with one nozzle, at its first address."""
+    make = Make(address=1, digits=PumpDigits(currency=TRY), options=options)
+    twin = protocol(name).make(PumpHead([HeadNozzle("diesel", PRICE)], TRY), make)
+    return protocol(name).faulty(twin, Faults(Chance(1, "faults/1")))
+
+
+def runs(faulty: FaultyTwin, state: Enum) -> int:
+    """It delivers by somebody's key; when three litres are on the display."""
+    faulty.receive(b"", NOW)
+    start(faulty, NOW)
+    faulty.receive(b"", NOW + 1)
+    faulty.twin.state = state  # type: ignore[attr-defined]  # each protocol's own
+    return NOW + 5 * US_PER_S
+
+
+def test_a_two_wire_pump_has_no_word_for_an_alarm_so_it_stops_or_shows_a_data_error() -> None:
+    faulty = single("two-wire")
+    faulty.faults.inject("alarm", NOW, count=2)
+    assert [faulty.receive(b"\x01", NOW + turn) for turn in range(3)] == [b"\x01", b"\x01", b"\x61"]
+    assert faulty.faults.active() == ()
+    now_us = runs(faulty, Status.BUSY)
+    faulty.faults.inject("alarm", now_us)
+    assert faulty.receive(b"\x01", now_us) == b"\xc1", "stopped"
+    assert not faulty.head.flowing
+
+
+def test_an_azt_pump_tells_an_alarm_as_the_reason_for_which_its_delivery_ended() -> None:
+    faulty = single("azt2")
+    poll = encode_request(Request(1, Command.STATUS))
+    faulty.faults.inject("alarm", NOW, code=7)
+    assert faulty.receive(poll, NOW) == encode_reply(Reply(Answer.DATA, b"0"))
+    assert [fault.left for fault in faulty.faults.active()] == [1], "it waits for a delivery"
+    now_us = runs(faulty, AztState.FUELLING)
+    assert faulty.receive(poll, now_us) == encode_reply(Reply(Answer.DATA, b"47"))
+    assert not faulty.head.flowing
+    assert faulty.faults.active() == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "running", "kept", "forgotten"),
+    [
+        ("two-wire", {}, Status.BUSY, Status.FEOT, Status.CALL),
+        ("two-wire", {}, Status.STOPPED, Status.FEOT, Status.CALL),
+        ("two-wire", {"old_board": True}, Status.BUSY, Status.CALL, Status.CALL),
+        ("azt2", {}, AztState.FUELLING, AztState.FINISHED, AztState.LIFTED),
+    ],
+)
+@pytest.mark.parametrize("forgets", [0, 1])
+def test_what_a_pump_knows_after_a_power_cut(
+    name: str, options: dict[str, Any], running: Enum, kept: Enum, forgotten: Enum, forgets: int
+) -> None:
+    faulty = single(name, **options)
+    now_us = runs(faulty, running)
+    ran_ml = faulty.head.volume_ml(now_us)
+    faulty.faults.inject("power_cut", now_us, off_ms=1_000, forgets=forgets)
+    faulty.receive(b"", now_us + 2 * US_PER_S)
+    assert faulty.twin.state is (forgotten if forgets else kept)  # type: ignore[attr-defined]
+    assert faulty.head.totaliser_ml(1, now_us + 2 * US_PER_S) == ran_ml == 3_000, "counters are kept"
+    assert not faulty.head.flowing
+
+
 @pytest.mark.parametrize(
     ("name", "count", "values", "says"),
     [
@@ -205,6 +277,7 @@ def test_an_alarm_is_reported_so_many_times() -> None:
         ("no_response", None, {"ms": 3}, "expected count only"),
         ("delay", None, {"ms": -1}, "ms=-1: expected 0 to 60000"),
         ("totaliser_jump", None, {"nozzle": 3}, "nozzle=3: this pump has 2"),
+        ("power_cut", None, {"forgets": 2}, "forgets=2: expected 0 to 1"),
     ],
 )
 def test_what_cannot_be_ordered_is_refused_with_a_sentence(

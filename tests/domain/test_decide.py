@@ -29,6 +29,11 @@ def request(token: TokenRef = CARD, **answers: Any) -> Request:
     return Request(token, "diesel", UnitPrice(4379, 2), LIRA, **answers)
 
 
+def unnamed(*grades: str, token: TokenRef = CARD, **answers: Any) -> Request:
+    """Of a point with these grades, whose pump does not say which nozzle was lifted."""
+    return Request(token, "", None, LIRA, grades=grades, **answers)
+
+
 def facts(row: ListRow | None = CARD_ROW, *, state: ListState = ListState.READY, **used: int) -> Facts:
     return Facts(LookUp(state, 3, row), **used)
 
@@ -48,6 +53,12 @@ REFUSALS = {
     "not valid yet": (request(), facts(card_row(valid_from_ms=NOW_MS + 1)), Reason.NOT_YET_VALID),
     "expired this very moment": (request(), facts(card_row(valid_until_ms=NOW_MS)), Reason.EXPIRED),
     "another product": (request(), facts(card_row(products="gasoline")), Reason.PRODUCT_NOT_ALLOWED),
+    "none of the products that it may be": (unnamed("gasoline", "kerosene"), facts(), Reason.PRODUCT_NOT_ALLOWED),
+    "the card is stopped, whatever was lifted": (
+        unnamed("diesel", "autogas"),
+        facts(card_row(status=Status.STOPPED)),
+        Reason.CARD_BLOCKED,
+    ),
     "part of a product's name": (request(), facts(card_row(products="biodiesel")), Reason.PRODUCT_NOT_ALLOWED),
     "another vehicle": (
         request(plate_key=b"other"),
@@ -177,8 +188,39 @@ def test_every_reason_that_a_list_can_give_has_a_case() -> None:
         Reason.GRADE_UNKNOWN,
         Reason.PRICE_INVALID,
         Reason.TEST_MEASURE,
+        Reason.GRADE_NOT_HERE,
+        Reason.GRADE_NOT_LIFTED,
+        Reason.PRICE_NOT_SHOWN,
     }
     assert {reason for _, _, reason in REFUSALS.values()} == set(Reason) - about_pumps_and_tills
+
+
+GRADES_WANTED = {
+    "the only one that the card may buy": (unnamed("gasoline", "diesel", "kerosene"), facts(), "diesel"),
+    "it may buy two of them": (unnamed("gasoline", "diesel", "autogas"), facts(), None),
+    "it may buy any": (unnamed("gasoline", "diesel"), facts(card_row(products="")), None),
+    "two nozzles have it": (unnamed("diesel", "gasoline", "diesel"), facts(), None),
+    "it was answered": (
+        Request(CARD, "autogas", UnitPrice(2435, 2), LIRA, grades=("diesel", "autogas")),
+        facts(),
+        "autogas",
+    ),
+    "before anything else is asked": (unnamed("diesel", "autogas"), facts(card_row(ask_odometer=True)), None),
+}
+
+
+@pytest.mark.parametrize(("asked", "known", "grade"), GRADES_WANTED.values(), ids=GRADES_WANTED)
+def test_the_grade_is_what_was_answered_or_the_only_one_possible(
+    asked: Request, known: Facts, grade: str | None
+) -> None:
+    decision = decide(asked, known, NOW_MS)
+    assert decision.evidence.grades == asked.grades
+    if grade is None:
+        assert isinstance(decision, Needs)
+        assert (decision.need, decision.evidence.grade) == (Need.GRADE, "")
+    else:
+        assert isinstance(decision, Approved)
+        assert decision.evidence.grade == grade
 
 
 small = st.integers(0, 3)
@@ -209,6 +251,17 @@ requests = st.builds(
     plate_key=st.none() | st.sampled_from([b"plat-key", b"other"]),
     odometer_km=st.none() | small,
 )
+unnamed_requests = st.builds(
+    Request,
+    token=st.sampled_from([CARD, COPY, PLATE]),
+    grade=st.sampled_from(["", "diesel"]),
+    price=st.none(),
+    currency=st.just(LIRA),
+    plate_key=st.none() | st.sampled_from([b"plat-key", b"other"]),
+    odometer_km=st.none() | small,
+    grades=st.sampled_from([("diesel", "gasoline"), ("diesel", "autogas", "diesel"), ("autogas", "diesel")]),
+)
+requests = requests | unnamed_requests
 look_ups = st.one_of(
     st.builds(LookUp, st.just(ListState.READY), small, st.none() | list_rows),
     st.builds(LookUp, st.sampled_from([ListState.MISSING, ListState.UNREADABLE])),
@@ -244,6 +297,9 @@ def test_a_needed_answer_is_asked_for_once(asked: Request, known: Facts) -> None
         if decision.need is Need.PLATE:
             assert answered.plate_key is None
             answered = replace(answered, plate_key=b"plat-key")
+        elif decision.need is Need.GRADE:
+            assert not answered.grade
+            answered = replace(answered, grade=answered.grades[0])
         else:
             assert answered.odometer_km is None
             answered = replace(answered, odometer_km=1)
@@ -256,7 +312,13 @@ def again(token: TokenRef, evidence: Evidence) -> Decision:
     row = msgspec.msgpack.decode(evidence.row, type=ListRow) if evidence.row else None
     assert evidence.list_state is not None
     asked = Request(
-        token, evidence.grade, UnitPrice(1, 0), LIRA, evidence.plate_key or None, odometer_km=evidence.odometer_km
+        token,
+        evidence.grade,
+        UnitPrice(1, 0),
+        LIRA,
+        evidence.plate_key or None,
+        odometer_km=evidence.odometer_km,
+        grades=evidence.grades,
     )
     known = Facts(
         LookUp(evidence.list_state, evidence.list_version, row),

@@ -23,7 +23,7 @@ from controller.pumps.words import (
     Stop,
     Totals,
 )
-from tests.pumps.dart_bench import AUTHORIZE, PRICE, RESET, TRY, bench, completed, sale
+from tests.pumps.dart_bench import AUTHORIZE, PRICE, RESET, TRY, bench, sale
 
 
 def test_a_sale_from_call_to_clear() -> None:
@@ -74,7 +74,7 @@ def test_at_the_preset_with_the_nozzle_out_the_delivery_is_not_over_yet() -> Non
     assert b.twin.state is State.MAX
     assert "Completed" not in b.kinds()
     b.twin.head.hang_up(b.now_us)
-    assert completed(b).volume_ml == 1_000
+    assert b.until(Completed).volume_ml == 1_000
 
 
 def test_an_overrun_is_told_as_the_pump_says_it() -> None:
@@ -93,7 +93,7 @@ def test_an_order_before_the_nozzle_is_lifted_lets_the_customer_begin_at_once() 
     b.twin.head.squeeze(60_000, b.now_us)
     b.run(300)
     b.twin.head.hang_up(b.now_us)
-    assert completed(b).amount_minor == 5_000
+    assert b.until(Completed).amount_minor == 5_000
 
 
 def test_the_order_of_orders_is_reset_then_nozzles_and_preset_then_authorize() -> None:
@@ -180,7 +180,7 @@ def test_hanging_up_without_a_drop_is_no_sale_and_wants_its_clear() -> None:
     b.submit(Authorise((1,)))
     b.until(Authorised)
     b.twin.head.hang_up(b.now_us)
-    done = completed(b)
+    done = b.until(Completed)
     assert (done.volume_ml, done.amount_minor) == (0, 0)
 
 
@@ -195,7 +195,7 @@ def test_a_stop_ends_the_delivery_with_the_nozzle_still_out() -> None:
     b.run(40)
     b.submit(Stop())
     urgent = [b.core.urgent]
-    done = completed(b)
+    done = b.until(Completed)
     assert 0 < done.volume_ml < 50_000
     urgent.append(b.core.urgent)
     assert urgent == [True, False]
@@ -258,7 +258,7 @@ def test_a_pump_without_prices_says_so_and_works_once_it_has_them() -> None:
     assert alarm.code == NO_PRICES
     b.submit(Authorise((1,)))
     b.submit(SetPrices((PRICE,)))
-    done = completed(b)
+    done = b.until(Completed)
     assert Refused(Authorise((1,)), Refusal.WRONG_STATE) in b.told
     assert done.volume_ml == 0
     b.submit(Clear(done.clear_token))
@@ -270,7 +270,7 @@ def test_a_pump_without_prices_says_so_and_works_once_it_has_them() -> None:
 def test_an_alarm_is_told_in_words(code: int) -> None:
     b = bench()
     b.until(Idle)
-    b.twin.alarm(code)
+    b.twin.alarm(code, b.now_us)
     alarm = b.until(Alarm)
     assert isinstance(alarm, Alarm)
     assert alarm.code == code

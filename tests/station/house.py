@@ -30,11 +30,12 @@ from controller.domain.desk import (
 )
 from controller.domain.records import Authorised, Body, Declined, Delivery, Record, TenderKind, kind_of
 from controller.domain.seams import US_PER_MS, US_PER_S
+from controller.point import FuellingPoint, TokenShown
 from controller.printing.escpos import MODELS
 from controller.printing.spool import MemorySpool, PrintQueue
+from controller.pumps import words
 from controller.pumps.core import LinePort
 from controller.pumps.dart import transactions as dart
-from controller.pumps.protocols import line_settings
 from controller.station import Station, read_books
 from controller.store.journal import Journal
 from controller.store.whitelist import Whitelist, build, read_csv
@@ -42,14 +43,15 @@ from controller.store.writer import InlineWriter, JournalUnwritable
 from sim.cards.card import SimCard
 from sim.cards.inline import InlineReader
 from sim.chance import Chance
+from sim.faults import FaultyTwin
 from sim.loop import VirtualClock, VirtualLoop, run
 from sim.printer import PrintedSlip, PrinterTwin
-from sim.pumps.dart import DartTwin
-from sim.pumps.head import FLOW_ML_PER_S, PumpHead
+from sim.pumps.head import PumpHead
 from sim.pumps.port import SimLinePort
-from sim.site import LINES, PLACES, PROFILE, STATION_ID, make_cards, make_twin, station_toml
+from sim.site import PROFILE, STATION_ID, make_cards
 from sync.link import StationLink
 from sync.runner import Transport
+from tests.station.yard import AnyYard, DemoYard, Heard, Wire, faulty
 
 SEED = 7
 START_MS = 1_767_225_600_000
@@ -106,59 +108,6 @@ class Disk(InlineWriter):
         return await written
 
 
-class _Heard(list[dart.ToPump]):
-    """What a pump acts upon, told to the house before the pump acts."""
-
-    def __init__(self, point: int, hears: Callable[[int, dart.ToPump], None]) -> None:
-        super().__init__()
-        self._point = point
-        self._hears = hears
-
-    def append(self, item: dart.ToPump, /) -> None:
-        super().append(item)
-        self._hears(self._point, item)
-
-
-class Wire:
-    """A pump's end of its line, which can be cut."""
-
-    def __init__(self, twin: DartTwin) -> None:
-        self.twin = twin
-        self.line: LinePort | None = None
-        self._cut = False
-
-    @property
-    def cut(self) -> bool:
-        return self._cut
-
-    @cut.setter
-    def cut(self, cut: bool) -> None:
-        self._cut = cut
-        if self.line is not None:
-            self.line.wake()  # in virtual time a line rests until something happens: this does
-
-    @property
-    def head(self) -> PumpHead:
-        return self.twin.head
-
-    @property
-    def reply_latency_us(self) -> int:
-        return self.twin.reply_latency_us
-
-    @property
-    def quiet_answer(self) -> bytes:
-        return self.twin.quiet_answer
-
-    def hears(self, data: bytes) -> bool:
-        return not self.cut and self.twin.hears(data)
-
-    def receive(self, data: bytes, now_us: int) -> bytes:
-        return self.twin.receive(data, now_us)
-
-    def has_news(self, now_us: int) -> bool:
-        return self.cut or self.twin.has_news(now_us)
-
-
 @dataclass(frozen=True, slots=True)
 class OnDisk:
     """What a power cut at one moment would leave: the rows of a copy of the journal's files."""
@@ -172,9 +121,16 @@ class House:
     """The station and its street. `start()` it, use it, `close()` it."""
 
     def __init__(
-        self, loop: VirtualLoop, folder: Path, *, cards_csv: str | None = CARDS_CSV, headquarters: bool = False
+        self,
+        loop: VirtualLoop,
+        folder: Path,
+        *,
+        cards_csv: str | None = CARDS_CSV,
+        headquarters: bool = False,
+        yard: AnyYard | None = None,
     ) -> None:
         self.loop = loop
+        self.yard = yard or DemoYard()
         self.folder = folder
         self.clock = VirtualClock(loop, START_MS)
         secrets = Chance(SEED, "secrets")
@@ -182,11 +138,16 @@ class House:
         master = secrets.random_bytes(16)
         self._ring = KeyRing({1: master})
         self.cards: dict[str, SimCard] = make_cards(master, Chance(SEED, "cards"))
-        self.twins = {place.number: make_twin(place, flow_ml_per_s=FLOW_ML_PER_S) for place in PLACES}
-        self.wires = {number: Wire(twin) for number, twin in self.twins.items()}
-        for number, twin in self.twins.items():
-            twin.log = _Heard(number, self._pump_hears)
-        self.config: StationConfig = parse(_toml(), folder / "station.toml")
+        self.pumps: dict[int, FaultyTwin] = {place.number: faulty(self.yard, place, SEED) for place in self.yard.places}
+        self.twins: dict[int, Any] = {number: pump.twin for number, pump in self.pumps.items()}
+        """Without the faults around them: of the yard's protocol."""
+        self.wires = {number: Wire(pump) for number, pump in self.pumps.items()}
+        if self.yard.protocol == "dart":
+            for number, twin in self.twins.items():
+                twin.log = Heard(number, self._pump_hears)
+        self.told: list[tuple[int, words.PumpEvent]] = []
+        """What pumps have said, by the points that heard it."""
+        self.config: StationConfig = parse(_toml(self.yard), folder / "station.toml")
         self.list_path = folder / "whitelist.db"
         if cards_csv is not None:
             self.write_list(cards_csv)
@@ -223,7 +184,7 @@ class House:
         assert self.dead, "it runs already"
         self._boots += 1
         self.dead, self.died_at = False, ""
-        self.journal = Journal(self.folder / "journal.db")
+        self.journal = Journal(self.folder / "journal.db", randomness=Chance(SEED, f"seals/{self._boots}"))
         chance = Chance(SEED, f"boot/{self._boots}")
         self.writer = Disk(self, self.journal, chance)
         link = None
@@ -236,7 +197,9 @@ class House:
                 clock=self.clock,
                 randomness=chance,
             )
-        self._readers = {place.number: InlineReader(PROFILE, self._ring, chance.random_bytes) for place in PLACES}
+        self._readers = {
+            place.number: InlineReader(PROFILE, self._ring, chance.random_bytes) for place in self.yard.places
+        }
         self.station = Station(
             self.config,
             books=read_books(self.journal, self.config),
@@ -250,7 +213,19 @@ class House:
             printer_model=MODELS["epson"],
             headquarters=link,
         )
+        for number, point in self.station.points.items():
+            self._listen(number, point)
         self._life = asyncio.ensure_future(self._live())
+
+    def _listen(self, number: int, point: FuellingPoint) -> None:
+        post = point.post
+
+        def heard(message: words.PumpEvent | TokenShown) -> None:
+            if not isinstance(message, TokenShown):
+                self.told.append((number, message))
+            post(message)
+
+        point.post = heard  # type: ignore[method-assign]
 
     async def _live(self) -> None:
         await self.station.start(self._epochs, self.journal.begin_epoch)
@@ -268,6 +243,10 @@ class House:
     def at(self, name: str, call: Callable[[], object]) -> None:
         """Call this whenever the named moment comes."""
         self._at.append((name, call))
+
+    def at_nothing(self) -> None:
+        """No more of these calls."""
+        self._at.clear()
 
     def kill_when(self, *names: str) -> None:
         """The controller dies at the first of these moments, and nothing more of it happens."""
@@ -382,6 +361,10 @@ class House:
             for nozzle in range(1, len(twin.head.nozzles) + 1)
         )
 
+    def given_ml(self) -> int:
+        """What really ran out of all pumps, whatever their counters say."""
+        return sum(pump.head.given_ml(self.now_us) for pump in self.pumps.values())
+
     def assert_books_agree(self, deliveries: int | None = None) -> None:
         """The meters are the books, and the books are the file: the chain is checked on the way."""
         again = read_books_of(self.copy_of_disk(), self.config)
@@ -396,10 +379,15 @@ class House:
     # ---- the customer
 
     def head(self, number: int = 1) -> PumpHead:
-        return self.twins[number].head
+        return self.pumps[number].head
 
-    def lift(self, number: int = 1, nozzle: int = DIESEL) -> None:
-        self.head(number).lift(nozzle, self.now_us)
+    @property
+    def diesel(self) -> int:
+        """The nozzle of diesel at point 1."""
+        return self.yard.places[0].grades.index("diesel") + 1
+
+    def lift(self, number: int = 1, nozzle: int | None = None) -> None:
+        self.head(number).lift(nozzle or self.diesel, self.now_us)
 
     def squeeze(self, number: int = 1, volume_ml: int = 10_000) -> None:
         self.head(number).squeeze(volume_ml, self.now_us)
@@ -412,6 +400,7 @@ class House:
         before = self.books.sums.sales
         await self.calls(number)
         self.show_card(number, card)
+        await self.shows_nothing(number)
         await self.fills(number, volume_ml)
         await self.until(lambda: self.books.sums.sales > before and self.point(number).state is PointState.IDLE)
 
@@ -422,13 +411,17 @@ class House:
         """Until the pump's display shows at least so much."""
         await self.until(lambda: self.head(number).volume_ml(self.now_us) >= volume_ml, seconds)
 
+    async def shows_nothing(self, number: int = 1) -> None:
+        """Until the pump has taken the order: then the delivery before has gone from its display."""
+        await self.until(lambda: self.head(number).volume_ml(self.now_us) == 0, 10)
+
     async def fills(self, number: int = 1, volume_ml: int = 10_000) -> None:
         """Squeeze, wait until all has run, hang up."""
         self.squeeze(number, volume_ml)
         await self.shown_ml(volume_ml, number)
         self.hang_up(number)
 
-    async def calls(self, number: int = 1, nozzle: int = DIESEL) -> None:
+    async def calls(self, number: int = 1, nozzle: int | None = None) -> None:
         self.lift(number, nozzle)
         await self.state(number, PointState.CALLING, seconds=30)
 
@@ -437,11 +430,12 @@ class House:
         await self.until(lambda: self.twins[number].state is dart.State.AUTHORIZED, 10)
         await self.state(number, PointState.AUTHORISED)
 
-    async def cash_delivery(self, number: int = 1, volume_ml: int = 10_000, nozzle: int = DIESEL) -> str:
+    async def cash_delivery(self, number: int = 1, volume_ml: int = 10_000, nozzle: int | None = None) -> str:
         """A whole delivery on an attendant's word, left unpaid. Returns the delivery's id."""
         before = self.books.sums.deliveries
         await self.calls(number, nozzle)
         assert (await self.authorise(number)).done
+        await self.shows_nothing(number)
         await self.fills(number, volume_ml)
         await self.until(lambda: self.books.sums.deliveries > before and self.point(number).state is PointState.IDLE)
         return self.point(number).unpaid[-1].delivery_id
@@ -485,8 +479,8 @@ class House:
     def _open_port(self, line: LineTable) -> LinePort:
         if line.name in self.lines_down:
             raise OSError(5, f"line {line.name}: the converter is unplugged")
-        wires = [self.wires[place.number] for place in PLACES if place.line == line.name]
-        port = SimLinePort(wires, line_settings(line.protocol, line.baud), self.clock)
+        wires = [self.wires[place.number] for place in self.yard.places if place.line == line.name]
+        port = SimLinePort(wires, line.settings, self.clock)
         for wire in wires:
             wire.line = port
         return port
@@ -519,14 +513,8 @@ def read_books_of(bodies: Sequence[Body], config: StationConfig) -> Books:
     return books
 
 
-def _toml() -> str:
-    text = station_toml(
-        line_ports={line: line for line in LINES},
-        reader_ports={place.number: "house:0" for place in PLACES},
-        printer_port="house",
-        api_port=0,
-        headquarters=None,
-    )
+def _toml(yard: AnyYard | None = None) -> str:
+    text = (yard or DemoYard()).toml()
     return text.replace("[station]", f"[station]\nbusiness_day_starts = {DAY_STARTS_HOUR}")
 
 
@@ -556,13 +544,17 @@ def _shown(house: House) -> str:
 
 
 def story(**settings: Any) -> Callable[[Callable[..., Coroutine[Any, Any, None]]], Callable[..., None]]:
-    """Make a test of a coroutine whose first parameter is a running `House`; `settings` go to the house."""
+    """Make a test of a coroutine whose first parameter is a running `House`; `settings` go to the house.
+
+    So does the test's own parameter `yard`, if it has one.
+    """
 
     def decorate(tell: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
         parameters = list(inspect.signature(tell).parameters.values())[1:]
 
         def test(tmp_path: Path, **given: Any) -> None:
-            live(tmp_path, lambda house: tell(house, **given), **settings)
+            wanted = {"yard": given["yard"]} if "yard" in given else {}
+            live(tmp_path, lambda house: tell(house, **given), **settings, **wanted)
 
         test.__name__, test.__doc__, test.__module__ = tell.__name__, tell.__doc__, tell.__module__
         place = inspect.Parameter("tmp_path", inspect.Parameter.POSITIONAL_OR_KEYWORD)

@@ -1,6 +1,9 @@
 """What a pump tells after the controller was away: whose fuel it is, when another nozzle was lifted meanwhile."""
 
+from dataclasses import replace
+
 from controller.domain.desk import PointState
+from controller.domain.meters import Meter
 from controller.domain.quantities import Unit, UnitPrice
 from controller.domain.records import Authorised, Delivery, Evidence, Funds, Limits
 from controller.found import as_delivered
@@ -8,6 +11,7 @@ from controller.pumps.words import Completed
 from tests.station.house import DIESEL, House, story
 
 GASOLINE = 3 - DIESEL
+EIGHT_DIGITS = Meter(modulus_ml=10**9)
 PRICE, OTHER_PRICE = UnitPrice(4412, 2), UnitPrice(4379, 2)
 
 
@@ -62,6 +66,41 @@ def test_a_pump_that_cannot_tell_totals_is_believed_once() -> None:
 
     assert as_delivered(event, last=_delivery(1, None), authorised=None, known_ml=lambda _: None) is None
     assert as_delivered(event, last=None, authorised=None, known_ml=lambda _: None) == event
+
+
+def test_a_pump_that_keeps_the_nozzle_with_the_delivery_is_believed() -> None:
+    event = replace(_completed(2, None), nozzle_told=True)
+    allowed = _authorised(1)
+
+    assert as_delivered(event, last=None, authorised=allowed, known_ml={1: 300, 2: 700}.get) == event
+    assert as_delivered(event, last=_delivery(1, None), authorised=allowed, known_ml=lambda _: None) == event
+    assert as_delivered(event, last=_delivery(2, None), authorised=allowed, known_ml=lambda _: None) is None
+
+
+def test_a_counter_that_rolled_over_has_moved() -> None:
+    event = _completed(2, 2_000)
+    known = {1: 300, 2: 10**9 - 3_000}.get
+
+    found = as_delivered(event, last=None, authorised=_authorised(1), known_ml=known, how=EIGHT_DIGITS)
+    assert found == event, "nozzle 2 gave five litres across the turn"
+    last = _delivery(1, 5_300)
+    assert as_delivered(event, last=last, authorised=None, known_ml=known, how=EIGHT_DIGITS) == event
+
+
+def test_a_counter_that_went_back_has_not_gone_nearly_all_the_way_round() -> None:
+    known = {1: 300, 2: 700}.get
+
+    found = as_delivered(_completed(2, 600), last=None, authorised=_authorised(1), known_ml=known, how=EIGHT_DIGITS)
+    assert found is not None
+    assert found.nozzle == 1
+
+
+def test_the_counter_that_is_reckoned_rolls_over_too() -> None:
+    known = {1: 10**9 - 3_000, 2: 700}.get
+
+    found = as_delivered(_completed(2, 700), last=None, authorised=_authorised(1), known_ml=known, how=EIGHT_DIGITS)
+    assert found is not None
+    assert (found.nozzle, found.totaliser_ml) == (1, 2_000)
 
 
 @story()

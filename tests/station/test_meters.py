@@ -184,7 +184,7 @@ async def test_a_pump_that_loses_power_in_a_sale_is_read_as_soon_as_it_is_back(h
     assert ran_ml > 3_000
     house.head(1).reset(house.now_us)
     house.twins[1].state = State.RESET
-    house.twins[1].power_cycle()
+    house.twins[1].power_cycle(house.now_us)
     await house.until(lambda: bool(_unrecorded(house)), 30)
     await house.until(lambda: house.books.sums.sales == 1)
     assert house.deliveries[0].account == "KUZEY", "what the pump had said last is the delivery"

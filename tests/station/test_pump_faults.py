@@ -84,7 +84,7 @@ async def test_fuel_given_while_the_controller_was_down_is_an_unrecorded_deliver
     await house.wait(20)
     await house.kill()
     await _by_hand_and_over(house, 7_000)
-    house.twins[1].power_cycle()
+    house.twins[1].power_cycle(house.now_us)
     await house.start()
     await house.state(1, PointState.IDLE)
     await house.until(lambda: bool(_unrecorded(house)), 20)
@@ -159,7 +159,7 @@ async def test_a_pump_that_loses_its_memory_in_a_delivery_leaves_what_flowed_in_
     twin.head.forbid(house.now_us)
     house.hang_up(1)
     twin.head.reset(house.now_us)
-    twin.power_cycle(keeps_state=False)
+    twin.power_cycle(house.now_us, forgets=True)
     await house.state(1, PointState.OFFLINE, seconds=20)
     house.wires[1].cut = False
     await house.state(1, PointState.IDLE, seconds=60)
@@ -171,7 +171,7 @@ async def test_a_pump_that_loses_its_memory_in_a_delivery_leaves_what_flowed_in_
 
 @story()
 async def test_an_alarm_is_journalled_and_shown(house: House) -> None:
-    house.twins[1].alarm(0x06)
+    house.twins[1].alarm(0x06, house.now_us)
     await house.until(lambda: "pulser" in house.point(1).text, 10)
     assert "alarm" in house.story()
 

@@ -91,6 +91,9 @@ class FakeStation:
         points = tuple(change(p) if p.number == number else p for p in self.now.points)
         self.publish(replace(self.now, points=points))
 
+    def point(self, number: int) -> PointView:
+        return next(point for point in self.now.points if point.number == number)
+
     def trouble(self, where: str, text: str) -> None:
         self.publish(replace(self.now, troubles=(Trouble(where, text, AT_MS),)))
 
@@ -117,6 +120,9 @@ class FakeStation:
         if reason := self.refuses.get(type(command)):
             return self._refused(command, reason)
         match command:
+            case AuthorisePoint(point=point, grade="") if self.point(point).choices:
+                self.change(point, lambda p: replace(p, state=PointState.DECIDING, need=Need.GRADE, text="Which fuel?"))
+                return self._done(command, "Which fuel?")
             case AuthorisePoint(point=point):
                 self.change(point, lambda p: replace(p, state=PointState.AUTHORISED, token=command.plate))
                 return self._done(command, f"Pump {point} may deliver")

@@ -31,6 +31,7 @@ ONE, TWO = (unpaid(4),), (unpaid(4), unpaid(4, 100, "b"))
         (point(S.CALLING), "▲", "CALLING", Mood.CALLING, True),
         (point(S.DECIDING), "?", "CHECKING", Mood.READY, False),
         (replace(point(S.DECIDING), need=Need.PLATE), "?", "PLATE?", Mood.CALLING, True),
+        (replace(point(S.DECIDING), need=Need.GRADE), "?", "FUEL?", Mood.CALLING, True),
         (point(S.AUTHORISED), "→", "READY", Mood.READY, False),
         (point(S.FUELLING), "█", "FUELLING", Mood.FLOWING, False),
         (replace(point(S.FUELLING), unpaid=ONE), "█", "FUELLING", Mood.FLOWING, False),

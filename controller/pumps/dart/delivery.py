@@ -147,6 +147,8 @@ class Delivery:
         self.order = None
         if self.phase in (Phase.RESETTING, Phase.AUTHORISING):
             self.phase = Phase.CLEARED if self.state in HELD else Phase.READY
+            # Its display has stood long enough for an order to come, and nothing else would end it now.
+            self.reset_due_us = 0 if self.phase is Phase.CLEARED else None
 
     # --- what is wanted -------------------------------------------------------------------------------------
 
@@ -391,7 +393,10 @@ class Delivery:
     def _settle_at_rest(self) -> None:
         reading = self.reading
         if self.state is State.NOT_PROGRAMMED:
-            self._say(("no prices", 0), Alarm(NO_PRICES, "the pump has no prices: set them"))
+            no_prices = "no prices", 0
+            if self._said != no_prices:
+                self.errands.prices_lost()
+            self._say(no_prices, Alarm(NO_PRICES, "the pump has no prices: set them"))
         elif reading.start_totals:
             return
         elif not reading.out:

@@ -38,6 +38,8 @@ class Errands:
         self._totals: list[ReadTotals] = []
         self._identify: Identify | None = None
         self._prices: SetPrices | None = None
+        self._taken: SetPrices | None = None
+        """The last that it took."""
         self.prices_digits: tuple[int, ...] = ()
 
     # --- orders ---------------------------------------------------------------------------------------------
@@ -130,7 +132,11 @@ class Errands:
     def look_at_prices(self, before: State | None, state: State | None, reading: Reading, *, nozzle: bool) -> None:
         """They were sent, and a block came: `nozzle` says whether a price was in it, `before` the state until then."""
         if self._prices_taken(before, state, reading, nozzle=nozzle):
-            self._prices = None
+            self._taken, self._prices = self._prices, None
+
+    def prices_lost(self) -> None:
+        """The pump has forgotten its prices, and was not gone: it gets again what it took last."""
+        self._prices = self._prices or self._taken
 
     def _prices_taken(self, before: State | None, state: State | None, reading: Reading, *, nozzle: bool) -> bool:
         if before is State.NOT_PROGRAMMED:

@@ -93,9 +93,9 @@ def decode(data: bytes) -> Frame:
     """One frame of the wire, as `split` gives them. A `FrameError` says why it is none."""
     if len(data) > FRAME_BYTES_MAX:
         raise TooLong(f"{len(data)} bytes without an end")
-    data = data.lstrip(NOISE)
+    heard, data = data, data.lstrip(NOISE)
     if not is_whole(data):
-        raise Unfinished(data.hex(" "))
+        raise Unfinished(heard.hex(" "))
     address = data[0]
     if not ADDRESS_FIRST <= address <= ADDRESS_LAST:
         raise BadAddress(data.hex(" "))

@@ -18,6 +18,7 @@ PRICE_MAX = 999_999
 """CD5 has six digits for a price."""
 PRESET_MAX = 99_999_999
 """CD3 and CD4 have eight digits."""
+DISPLAY_HOLD_MS = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +27,7 @@ class DartSettings(PumpDigits):
 
     address: int
     nozzles: int = 1
-    display_hold_ms: int = 10_000
+    display_hold_ms: int = DISPLAY_HOLD_MS
     """How long a cleared delivery stays on the display, unless somebody wants the pump."""
 
     def __post_init__(self) -> None:

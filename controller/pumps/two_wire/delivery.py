@@ -18,14 +18,13 @@ from controller.pumps.two_wire.frame import Status
 from controller.pumps.two_wire.keeping import Keeping
 from controller.pumps.two_wire.reading import POLLS_AFTER_VAIN, POLLS_WITHOUT_MONEY, Reading, Values
 from controller.pumps.two_wire.settings import TwoWireSettings
-from controller.pumps.two_wire.states import ENDED, ORDERED, PHASES, RESTING, Move, Phase
+from controller.pumps.two_wire.states import ENDED, LET_GO, ORDERED, PHASES, RESTING, Move, Phase
 from controller.pumps.two_wire.stopping import Stopping
 from controller.pumps.words import (
+    Alarm,
     Authorise,
     Authorised,
-    Calling,
     Clear,
-    Completed,
     Fuelling,
     Idle,
     LinkFault,
@@ -257,9 +256,12 @@ class Delivery:
     def found(self) -> None:
         self.phase = Phase.ASKING
 
-    def lost(self) -> None:
+    def lost(self, now_us: int) -> None:
         self._sent = False
         self._drop_order(Refusal.OFFLINE)
+        if self.phase is Phase.FINISHING and self.reading.final and self.reading.transaction is not None:
+            # Only its totals are missing. It was read, so the pump may have let go of it when it comes back.
+            self._complete(self.reading.told(self.reading.transaction), now_us)
         self.stopping.end(Refusal.OFFLINE)
         self.errands.lost()
         self._tell(Offline())
@@ -365,6 +367,8 @@ class Delivery:
                 self.phase = Phase.FUELLING
             case Move.SUSPEND:
                 self.phase = Phase.SUSPENDED
+                if before in LET_GO and not self._stop_was_meant:
+                    self._tell(Alarm(Status.STOPPED, "the pump stopped by itself: look for what is wrong there"))
                 self._tell(Suspended())
             case Move.CHECK:
                 self.reading.spoil()
@@ -375,6 +379,10 @@ class Delivery:
                 self._seen_again = False
                 self._keeping.finish(now_us)
                 self.phase = Phase.FINISHING
+
+    @property
+    def _stop_was_meant(self) -> bool:
+        return self.stopping.wanted or self.stopping.final or self.errands.hold == Wish(Ask.SUSPEND)
 
     # --- what is told ---------------------------------------------------------------------------------------
 
@@ -403,21 +411,12 @@ class Delivery:
             self._complete(found or reading.nothing(), now_us)
 
     def _complete(self, values: Values, now_us: int) -> None:
+        self.reading.uncounted = not self.reading.fresh
         self._token += 1
         self.phase = Phase.HOLDING
         if self.state in ENDED:
             self._keeping.told(now_us)
-        self._tell(
-            Completed(
-                self._token,
-                values.nozzle,
-                values.volume_ml,
-                values.amount_minor,
-                self.settings.price(values.price),
-                self.reading.total_ml(values.nozzle),
-                at_start=self._at_start,
-            )
-        )
+        self._tell(self.reading.completed(self._token, values, at_start=self._at_start))
 
     def _settle_at_rest(self) -> None:
         reading = self.reading
@@ -429,10 +428,8 @@ class Delivery:
             if not (self._owes_totals and reading.lacks_totals):
                 self._say(("idle", 0), Idle())
         elif self.state is Status.CALL and not reading.lacks_totals:
-            # With several grades, the pump does not say which was lifted: 0.
-            nozzle = reading.nozzle = 1 if self.settings.nozzles == 1 else 0
-            price = self.settings.price(reading.price(nozzle))
-            self._say(("calling", nozzle), Calling(nozzle, price, reading.total_ml(nozzle)))
+            called = reading.called()
+            self._say(("calling", called.nozzle), called)
 
     def _say(self, what: tuple[str, int], event: PumpEvent) -> None:
         if self._said != what:

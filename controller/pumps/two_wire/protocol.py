@@ -15,7 +15,7 @@ ADDRESSES = range(1, PUMP_LAST + 1)
 ABILITIES = Abilities(
     preset_volume=True,
     preset_amount=True,
-    # A preset can be for one grade; without one, the pump gives any grade it has. Nor does a call say which it is.
+    # Only a preset can be for one grade, or it gives any grade that it has. Nor does a call say which it is.
     choice_of_nozzles=False,
     suspend=True,
     set_prices=True,

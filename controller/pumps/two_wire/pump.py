@@ -162,7 +162,7 @@ class TwoWirePump:
         order = self._delivery.authorise_goes_out()
         called = self._delivery.state is Status.CALL
         resting = self._poll(Status.CALL) if called else self._poll(*RESTING_STATES)
-        preset = self.settings.preset(order.nozzles, order.preset) if order.preset else None
+        preset = self.settings.held_to(order)
         data = [*self._send(preset), resting] if preset else []
         return [resting, *data, self._ask(Command.AUTHORISE), self._link.poll]
 
@@ -180,7 +180,7 @@ class TwoWirePump:
                     self._delivery.found()
                 case links.Lost():
                     self._drop()
-                    self._delivery.lost()
+                    self._delivery.lost(now_us)
                 case links.Said(status):
                     self._look = False
                     went_on = step.needs is None or status in step.needs
@@ -239,7 +239,7 @@ class TwoWirePump:
             delivery.events.append(LinkFault(fault.kind, fault.detail))
             if any(isinstance(event, links.Lost) for event in self._link.unanswered()):
                 self._drop()
-                delivery.lost()
+                delivery.lost(now_us)
             return False
         self._link.answered()
         return True

@@ -6,9 +6,10 @@ a phase.
 
 from dataclasses import dataclass, field
 
-from controller.domain.quantities import amount_for, volume_for
+from controller.domain.quantities import UnitPrice, amount_for, volume_for
 from controller.pumps.two_wire.blocks import TOTAL_DIGITS, WIDE_DIGITS, GradeTotals, Transaction
 from controller.pumps.two_wire.settings import TwoWireSettings
+from controller.pumps.words import Calling, Completed
 
 POLLS_WITHOUT_MONEY = 2
 """While fuelling: running money is asked for after so many polls."""
@@ -46,8 +47,10 @@ class Reading:
     """That reading is of before the pump was away."""
     before: dict[int, GradeTotals] = field(default_factory=dict)
     """The totals before the delivery; empty if they are not known."""
+    uncounted: bool = False
+    """A delivery has run since the last reading of the totals."""
     unheard: bool = False
-    """More than this delivery may have run since `before`: nobody listened."""
+    """More than this delivery may have run since `before`: nobody listened, or the totals were not to be had."""
     money: int = 0
     """Running money. Nothing checks it: for the display."""
     polls_without_money: int = 0
@@ -77,7 +80,7 @@ class Reading:
     def begin(self, nozzles: tuple[int, ...] = ()) -> None:
         """A delivery of one of these nozzles begins; of any, where none is given."""
         self.before = self.totals
-        self.unheard = self.stale
+        self.unheard = self.stale or self.uncounted
         self.nozzle = nozzles[0] if len(set(nozzles)) == 1 else self._only()
         self.money = 0
         self.polls_without_money = POLLS_WITHOUT_MONEY
@@ -88,7 +91,7 @@ class Reading:
     def totals_came(self, totals: tuple[GradeTotals, ...]) -> None:
         self.totals = {item.grade: item for item in totals}
         self.prices |= {item.grade: item.price for item in totals}
-        self.fresh, self.vain, self.stale = True, False, False
+        self.fresh, self.vain, self.stale, self.uncounted = True, False, False, False
 
     def transaction_came(self, said: Transaction) -> bool:
         """False if it is another one than was said before."""
@@ -100,6 +103,11 @@ class Reading:
     def price(self, nozzle: int) -> int:
         """The pump's price of a nozzle; 0 if it is not known."""
         return self.prices.get(nozzle, 0)
+
+    def shown_prices(self) -> tuple[UnitPrice | None, ...]:
+        """What the pump shows for each of its nozzles; None where that is not known."""
+        known = [self.prices.get(nozzle) for nozzle in range(1, self.settings.nozzles + 1)]
+        return tuple(None if digits is None else self.settings.price(digits) for digits in known)
 
     def total_ml(self, nozzle: int) -> int | None:
         """The totaliser as of after the delivery."""
@@ -145,20 +153,18 @@ class Reading:
         totals of volume and money say what ran.
         """
         rises = self.rises()
-        if not rises:
-            # Without totals, one that says less than what ran already is an older one.
-            said = self.transaction if self.final else None
-            return self.told(said) if said is not None and said.amount >= self.money else None
-        nozzle = self.nozzle if self.nozzle in rises else max(rises, key=rises.__getitem__)
-        volume_ml = self.settings.total_ml(rises[nozzle])
-        if self.final and self.transaction is not None:
-            told = self.told(self.transaction)
+        said = self.told(self.transaction) if self.final and self.transaction is not None else None
+        if rises:
+            nozzle = self.nozzle if self.nozzle in rises else max(rises, key=rises.__getitem__)
+            volume_ml = self.settings.total_ml(rises[nozzle])
             step_ml = self.settings.total_ml(1) + self.settings.volume_ml(1)
-            if told.nozzle == nozzle and abs(told.volume_ml - volume_ml) < step_ml:
-                return told
-        if self.unheard:
-            return None
-        return Values(nozzle, volume_ml, self._money_ran(nozzle, volume_ml), self.price(nozzle))
+            if said is not None and said.nozzle == nozzle and abs(said.volume_ml - volume_ml) < step_ml:
+                return said
+            if not self.unheard:
+                return Values(nozzle, volume_ml, self._money_ran(nozzle, volume_ml), self.price(nozzle))
+        # The totals say nothing of this delivery alone. One that says less than what ran already is an older one.
+        ran = self.settings.amount_minor(self.money)
+        return said if said is not None and said.amount_minor >= ran else None
 
     def _money_ran(self, nozzle: int, volume_ml: int) -> int:
         """By the totals of money; by the price where they cannot be right."""
@@ -167,3 +173,22 @@ class Reading:
         ran, worth = settings.amount_minor(digits), amount_for(volume_ml, price, settings.currency)
         slack = amount_for(settings.total_ml(1), price, settings.currency) + 2 * settings.amount_minor(1)
         return ran if abs(ran - worth) <= slack else worth
+
+    def called(self) -> Calling:
+        """A call, with what is known of the nozzle. With several grades, the pump does not say which was lifted: 0."""
+        self.nozzle = 1 if self.settings.nozzles == 1 else 0
+        price = self.settings.price(self.price(self.nozzle))
+        return Calling(self.nozzle, price, self.total_ml(self.nozzle), () if self.nozzle else self.shown_prices())
+
+    def completed(self, token: int, values: Values, *, at_start: bool) -> Completed:
+        """A delivery as it is told; the pump keeps its nozzle with it."""
+        return Completed(
+            token,
+            values.nozzle,
+            values.volume_ml,
+            values.amount_minor,
+            self.settings.price(values.price),
+            self.total_ml(values.nozzle),
+            at_start=at_start,
+            nozzle_told=True,
+        )

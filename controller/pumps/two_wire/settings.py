@@ -6,7 +6,7 @@ Knows no command and no state of a pump.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from controller.domain.quantities import UnitPrice, power_of_ten
+from controller.domain.quantities import UnitPrice, power_of_ten, volume_for
 from controller.pumps.digits import VOLUME_DECIMALS_MAX, PumpDigits
 from controller.pumps.two_wire.blocks import PRESET_DIGITS, PRICE_DIGITS, Level, MoneyPreset, Price, VolumePreset
 from controller.pumps.two_wire.frame import GRADES_MAX, PUMP_LAST
@@ -49,12 +49,31 @@ class TwoWireSettings(PumpDigits):
         return digits * power_of_ten(VOLUME_DECIMALS_MAX - decimals)
 
     def can_allow(self, order: Authorise) -> bool:
-        """Whether the pump can be held to this order: without a preset, it gives any of its grades."""
+        """Whether the pump can be held to this order."""
         if not order.nozzles or not all(1 <= nozzle <= self.nozzles for nozzle in order.nozzles):
             return False
-        if order.preset is None:
-            return len(set(order.nozzles)) == self.nozzles
-        return self.preset(order.nozzles, order.preset) is not None
+        return self._gives_any(order) or self.held_to(order) is not None
+
+    def held_to(self, order: Authorise) -> VolumePreset | MoneyPreset | None:
+        """The preset that goes out with the order; None where there is none to go, or none that says it.
+
+        Without a preset the pump gives any of its grades: a full tank of one of them is a preset too, the largest
+        that the pump takes. Nobody asked for that bound; it only carries the grade.
+        """
+        if order.preset is not None:
+            return self.preset(order.nozzles, order.preset)
+        return None if self._gives_any(order) else self._largest(order)
+
+    def _gives_any(self, order: Authorise) -> bool:
+        return order.preset is None and len(set(order.nozzles)) == self.nozzles
+
+    def _largest(self, order: Authorise) -> VolumePreset | MoneyPreset | None:
+        """For one grade, of volume or of money: where the fields end, one may be much more fuel than the other."""
+        most_ml = self.preset_volume_ml(10**PRESET_DIGITS - 1)
+        most_minor = self.amount_minor(10 ** (PRESET_DIGITS + self.six_digit_money) - 1)
+        price = order.price
+        money = price is not None and price.value > 0 and volume_for(most_minor, price, self.currency) > most_ml
+        return self.preset(order.nozzles, Preset(amount_minor=most_minor) if money else Preset(volume_ml=most_ml))
 
     def preset(self, nozzles: Sequence[int], preset: Preset) -> VolumePreset | MoneyPreset | None:
         """The pump's preset, rounded down to what it can show; None if that is nothing, or too much, or if it

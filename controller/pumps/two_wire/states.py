@@ -95,5 +95,8 @@ PHASES: dict[Phase, dict[Status, Move]] = {
 # fmt: on
 
 RESTING = frozenset({Phase.READY, Phase.CLEARED})
+LET_GO = frozenset({Phase.AUTHORISING, Phase.ALLOWED, Phase.FUELLING})
+"""The pump may deliver. One that stops in these without being told to comes as near to an alarm as this protocol can:
+it has no word for one, so `Alarm.code` is the status itself."""
 ORDERED = frozenset({Phase.RELEASING, Phase.AUTHORISING})
 """An order to authorise is under way."""

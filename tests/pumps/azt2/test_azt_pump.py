@@ -28,7 +28,7 @@ from controller.pumps.words import (
     Suspend,
     Totals,
 )
-from tests.pumps.azt2.bench import PRICE, UAH, bench, completed, fuel, sale
+from tests.pumps.azt2.bench import PRICE, UAH, acts, bench, deliver, sale
 
 
 def test_a_sale_from_call_to_clear() -> None:
@@ -43,7 +43,7 @@ def test_a_sale_from_call_to_clear() -> None:
     running = [event.volume_ml for event in b.told if isinstance(event, Fuelling)]
     assert running == sorted(running)
     assert len(running) > 10
-    assert b.done() == [Command.DOSE, Command.AUTHORISE, Command.CONFIRM]
+    assert acts(b) == [Command.DOSE, Command.AUTHORISE, Command.CONFIRM]
 
 
 @pytest.mark.parametrize("channel", [1, 15, 16, 97, 225])
@@ -86,7 +86,7 @@ def test_a_limit_that_was_reckoned_at_another_price_is_refused() -> None:
     b.submit(order)
     b.step()
     assert Refused(order, Refusal.WRONG_STATE) in b.told
-    assert b.done() == []
+    assert acts(b) == []
 
 
 @pytest.mark.parametrize(
@@ -126,9 +126,9 @@ def test_while_it_runs_the_amount_is_reckoned_and_never_too_high() -> None:
 def test_at_the_dose_the_delivery_is_over_with_the_nozzle_still_out() -> None:
     b = bench()
     b.until(Idle)
-    fuel(b, 5_000, Preset(volume_ml=1_000))
+    deliver(b, 5_000, Preset(volume_ml=1_000))
     if "Completed" not in b.kinds():
-        completed(b)
+        b.until(Completed)
     done = next(event for event in b.told if isinstance(event, Completed))
     assert (done.volume_ml, b.twin.head.nozzle_out) == (1_000, 1)
     b.submit(Clear(done.clear_token))
@@ -154,7 +154,7 @@ def test_an_order_before_the_nozzle_is_lifted_lets_the_customer_begin_at_once() 
     b.until(Authorised)
     b.twin.head.lift(1, b.now_us)
     b.twin.head.squeeze(60_000, b.now_us)
-    assert completed(b).volume_ml == 2_000
+    assert b.until(Completed).volume_ml == 2_000
 
 
 def test_a_pump_is_never_confirmed_before_its_delivery_is_cleared() -> None:
@@ -167,12 +167,12 @@ def test_a_pump_is_never_confirmed_before_its_delivery_is_cleared() -> None:
     b.run(300)
     assert Refused(Authorise((1,)), Refusal.WRONG_STATE) in b.told
     assert Refused(Clear(done.clear_token + 1), Refusal.WRONG_STATE) in b.told
-    assert Command.CONFIRM not in b.done()
-    assert Command.STOP not in b.done()
+    assert Command.CONFIRM not in acts(b)
+    assert Command.STOP not in acts(b)
     assert b.twin.state is State.FINISHED
     b.submit(Clear(done.clear_token))
     b.until(Idle)
-    assert b.done()[-1] is Command.CONFIRM
+    assert acts(b)[-1] is Command.CONFIRM
 
 
 def test_only_the_delivery_that_was_told_is_confirmed() -> None:
@@ -188,8 +188,8 @@ def test_only_the_delivery_that_was_told_is_confirmed() -> None:
     b.twin.head.hang_up(b.now_us)
     b.now_us += 1_000_000
     b.submit(Clear(done.clear_token))
-    other = completed(b)
-    assert Command.CONFIRM not in b.done()
+    other = b.until(Completed)
+    assert Command.CONFIRM not in acts(b)
     assert other.clear_token != done.clear_token
     assert (other.volume_ml, other.totaliser_ml) == (5_700, 1_005_700)
 
@@ -201,7 +201,7 @@ def test_an_order_in_the_very_moment_of_the_clear_waits_for_it() -> None:
     b.submit(Clear(done.clear_token))
     b.submit(Authorise((1,), Preset(volume_ml=1_000)))
     b.until(Authorised)
-    assert b.done()[-3:] == [Command.CONFIRM, Command.DOSE, Command.AUTHORISE]
+    assert acts(b)[-3:] == [Command.CONFIRM, Command.DOSE, Command.AUTHORISE]
 
 
 def test_hanging_up_without_a_drop_is_no_sale_and_wants_its_clear() -> None:
@@ -212,7 +212,7 @@ def test_hanging_up_without_a_drop_is_no_sale_and_wants_its_clear() -> None:
     b.submit(Authorise((1,)))
     b.until(Authorised)
     b.twin.head.hang_up(b.now_us)
-    done = completed(b)
+    done = b.until(Completed)
     assert (done.volume_ml, done.amount_minor) == (0, 0)
     b.submit(Clear(done.clear_token))
     b.until(Idle)
@@ -265,12 +265,12 @@ def test_a_stop_ends_the_delivery_with_the_nozzle_still_out() -> None:
     b.run(40)
     b.submit(Stop())
     urgent = [b.core.urgent]
-    done = completed(b)
+    done = b.until(Completed)
     assert 0 < done.volume_ml < 50_000
     urgent.append(b.core.urgent)
     assert urgent == [True, False]
     assert not any(isinstance(event, Refused) for event in b.told)
-    assert b.done().count(Command.STOP) == 1
+    assert acts(b).count(Command.STOP) == 1
     b.submit(Clear(done.clear_token))
     b.until(Calling)
 
@@ -291,7 +291,7 @@ def test_a_stop_calls_off_an_order_that_is_under_way() -> None:
     b.submit(Stop())
     b.run(20)
     assert Refused(Authorise((1,)), Refusal.WRONG_STATE) in b.told
-    assert Command.AUTHORISE not in b.done()
+    assert Command.AUTHORISE not in acts(b)
     assert b.core.phase is Phase.READY
 
 
@@ -302,10 +302,10 @@ def test_a_dose_that_was_set_at_the_pump_is_a_call() -> None:
     assert b.until(Calling) == Calling(1, PRICE, 1_000_000)
     b.submit(Authorise((1,)))
     b.until(Authorised)
-    assert b.done() == [Command.AUTHORISE]
+    assert acts(b) == [Command.AUTHORISE]
     b.twin.head.lift(1, b.now_us)
     b.twin.head.squeeze(50_000, b.now_us)
-    assert completed(b).volume_ml == 7_000
+    assert b.until(Completed).volume_ml == 7_000
 
 
 def test_a_dose_at_the_pump_never_goes_beyond_the_order() -> None:
@@ -315,10 +315,10 @@ def test_a_dose_at_the_pump_never_goes_beyond_the_order() -> None:
     b.until(Calling)
     b.submit(Authorise((1,), Preset(volume_ml=2_000)))
     b.until(Authorised)
-    assert b.done() == [Command.STOP, Command.DOSE, Command.AUTHORISE]
+    assert acts(b) == [Command.STOP, Command.DOSE, Command.AUTHORISE]
     b.twin.head.lift(1, b.now_us)
     b.twin.head.squeeze(50_000, b.now_us)
-    assert completed(b).volume_ml == 2_000
+    assert b.until(Completed).volume_ml == 2_000
 
 
 def test_a_stop_takes_a_dose_at_the_pump_back() -> None:
@@ -439,4 +439,4 @@ def test_the_unconditional_start_is_never_used() -> None:
     for preset in (None, Preset(volume_ml=1_000), Preset(amount_minor=1_000)):
         b.submit(Clear(sale(b, preset=preset).clear_token))
         b.run(10)
-    assert Command.START not in b.done()
+    assert Command.START not in acts(b)

@@ -29,7 +29,7 @@ from controller.pumps.words import (
     Suspended,
     Totals,
 )
-from tests.pumps.two_wire.bench import PRICE, TRY, bench, fuel, sale
+from tests.pumps.two_wire.bench import PRICE, TRY, bench, deliver, sale
 
 TRANSACTION = b"\x41"
 
@@ -43,7 +43,7 @@ def test_a_sale_from_call_to_clear(*, wide: bool) -> None:
     b.run(10)
     assert b.kinds() == ["Online", "Totals", "Idle", "Calling", "Authorised", "Completed", "Idle"]
     assert b.told[1] == Totals(1, 1_000_000)
-    assert done == Completed(1, 1, 5_000, 21_895, PRICE, 1_005_000, at_start=False)
+    assert done == Completed(1, 1, 5_000, 21_895, PRICE, 1_005_000, at_start=False, nozzle_told=True)
     running = [event for event in b.told if isinstance(event, Fuelling)]
     assert len(running) > 10
     assert [event.amount_minor for event in running] == sorted(event.amount_minor for event in running)
@@ -64,7 +64,7 @@ def test_with_several_grades_the_call_does_not_say_which_and_all_totals_are_told
     b.until(Idle)
     b.told.clear()
     b.twin.head.lift(2, b.now_us)
-    assert b.until(Calling) == Calling(0, UnitPrice(0, 2), None)
+    assert b.until(Calling) == Calling(0, UnitPrice(0, 2), None, (PRICE, PRICE, PRICE))
     assert [event for event in b.told if isinstance(event, Totals)] == [Totals(n, 1_000_000 * n) for n in (1, 2, 3)]
 
 
@@ -144,7 +144,6 @@ def test_an_order_before_the_nozzle_is_lifted_lets_the_customer_begin_at_once() 
     [
         Authorise(()),
         Authorise((3,)),
-        Authorise((1,)),
         Authorise((1, 2), Preset(volume_ml=1_000)),
         Authorise((1,), Preset(volume_ml=1_000_000)),
         Authorise((1,), Preset(volume_ml=9)),
@@ -193,7 +192,7 @@ def test_after_the_end_nothing_but_the_same_question_is_said_until_clear_or_the_
 def test_totals_are_read_before_the_transaction_so_that_nothing_comes_between_it_and_clear() -> None:
     b = bench()
     b.until(Idle)
-    fuel(b)
+    deliver(b)
     b.twin.head.hang_up(b.now_us)
     while b.core.phase is not Phase.FINISHING:
         b.step()

@@ -1,0 +1,58 @@
+"""What the tile of one fuelling point shows: values to be shown, and no reason for any of them.
+
+Knows no pump, no decision and no till.
+"""
+
+from dataclasses import dataclass
+
+from controller.domain.desk import Need, PointState
+from controller.domain.quantities import UnitPrice
+from controller.domain.reasons import CATALOGUE, Reason
+from controller.site import Site
+
+OPEN_STATES = {PointState.CALLING, PointState.DECIDING, PointState.REFUSED}
+"""The nozzle is out and nothing is authorised yet."""
+
+
+@dataclass(slots=True)
+class Display:
+    """What a tile shows of a point."""
+
+    site: Site
+    since_ms: int
+    state: PointState = PointState.OFFLINE
+    nozzle: int = 0
+    price: UnitPrice | None = None
+    volume_ml: int = 0
+    amount_minor: int = 0
+    token: str = ""
+    need: Need | None = None
+    reason: str = ""
+    text: str = ""
+
+    def show(
+        self,
+        state: PointState,
+        *,
+        keep: bool = False,
+        nozzle: int | None = None,
+        price: UnitPrice | None = None,
+        token: str | None = None,
+        need: Need | None = None,
+        reason: Reason | None = None,
+        text: str = "",
+    ) -> None:
+        """Show `state`; `keep` leaves nozzle, values and token of before, which another state does not inherit."""
+        if not keep:
+            self.nozzle, self.price, self.token = 0, None, ""
+        if not keep or state in OPEN_STATES or state is PointState.AUTHORISED:
+            self.volume_ml = self.amount_minor = 0
+        if state is not self.state:
+            self.state, self.since_ms = state, self.site.wall_ms
+        self.nozzle = self.nozzle if nozzle is None else nozzle
+        self.price = self.price if price is None else price
+        self.token = self.token if token is None else token
+        self.need = need
+        self.reason = reason or ""
+        self.text = text or (CATALOGUE[reason].attendant if reason else "")
+        self.site.changed()
