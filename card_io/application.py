@@ -9,7 +9,9 @@ File 01, 32 bytes, MAC mode, read with the read key:
      2     10     card number, 8 to 19 digits, two a byte, filled up with F
     12      4     scheme (the card programme), ASCII letters and digits, filled up with zeros
     16      8     issuer, ASCII letters and digits, filled up with zeros
-    24      8     zeros in format 1
+    24      1     what else is on the card (`Part`), so that nobody asks for a file in vain: an error ends a session
+    25      1     the purse's unit: 0 none, 1 money in minor units, 2 volume in ml, 3 points
+    26      6     zeros in format 1
 
 It must not know how the bytes were read, nor any key.
 """
@@ -17,6 +19,8 @@ It must not know how the bytes were read, nor any key.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import IntFlag
+from typing import Literal
 
 from card_io.errors import NotOurCard
 
@@ -29,8 +33,32 @@ SYSTEM_ID_MAX = 20  # AN10922 takes 31 bytes: 7 of UID, 3 of AID, 1 of key numbe
 READ_KEY_NUMBER = 1
 KEY_NUMBER_MAX = 13  # a DESFire application has at most 14 keys
 
-_NUMBER_AT, _SCHEME_AT, _ISSUER_AT, _RESERVED_AT = slice(2, 12), slice(12, 16), slice(16, 24), slice(24, 32)
+MASTER_KEY_NUMBER, DEBIT_KEY_NUMBER, WRITE_KEY_NUMBER = 0, 2, 3
+GUEST_KEY_NUMBERS = range(5, 10)  # reserved for the read keys of other acquirers
+# Keys that are no application's, numbered for AN10922 and for the key stores:
+TRANSACTION_MAC_KEY_NUMBER = 0x0F  # of file 0F, at headquarters only
+CARD_KEY_NUMBER = 0x10  # the card's own master key
+
+PurseUnit = Literal["money_minor", "volume_ml", "points"]
+_UNITS: tuple[PurseUnit, ...] = ("money_minor", "volume_ml", "points")
+_PARTS_AT, _UNIT_AT = 24, 25
+_NUMBER_AT, _SCHEME_AT, _ISSUER_AT, _RESERVED_AT = slice(2, 12), slice(12, 16), slice(16, 24), slice(26, 32)
+_PUBLIC_KEY_LENGTH = 32
 _NUMBER_DIGITS = range(8, 20)  # ISO/IEC 7812: a primary account number has 8 to 19 digits
+
+
+class Part(IntFlag):
+    """What a card carries besides file 01."""
+
+    NONE = 0
+    ENTITLEMENT = 1
+    PURSE = 2
+    FILLS = 4
+    COUNTERS = 8
+    TRANSACTION_MAC = 16
+
+
+ALL_PARTS = Part(31)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +68,14 @@ class CardProfile:
     `aid`: 3 bytes in the order in which they travel to the card. `system_id`: 1 to 20 bytes that keep the keys of
     two networks apart which share a master by accident. `read_key_number`: 1 in the own network, 5 to 9 where this
     station is a guest acquirer. `uid_only`: whether a card without the application may identify by its bare UID.
+    `issuer_keys`: headquarters' public Ed25519 keys, 32 bytes each; without any, entitlements are not read.
     """
 
     aid: bytes
     system_id: bytes
     read_key_number: int = READ_KEY_NUMBER
     uid_only: bool = True
+    issuer_keys: tuple[bytes, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.aid) != AID_LENGTH or self.aid == bytes(AID_LENGTH):
@@ -54,6 +84,8 @@ class CardProfile:
             raise ValueError(f"the system id has 1 to {SYSTEM_ID_MAX} bytes, not {len(self.system_id)}")
         if not 0 <= self.read_key_number <= KEY_NUMBER_MAX:
             raise ValueError(f"a key number is 0 to {KEY_NUMBER_MAX}, not {self.read_key_number}")
+        if any(len(key) != _PUBLIC_KEY_LENGTH for key in self.issuer_keys):
+            raise ValueError(f"a public key of headquarters has {_PUBLIC_KEY_LENGTH} bytes")
 
     def diversification(self, uid: bytes, key_number: int) -> bytes:
         """What goes into AN10922 for one key of one card: UID(7) | AID(3) | key number | system id."""
@@ -68,6 +100,8 @@ class CardHeader:
     scheme: str
     issuer: str
     key_version: int
+    parts: Part = Part.NONE
+    purse_unit: PurseUnit | None = None
 
     def __post_init__(self) -> None:
         if len(self.card_number) not in _NUMBER_DIGITS or not (
@@ -79,13 +113,17 @@ class CardHeader:
                 raise ValueError(f"{name} is 1 to {limit} ASCII letters and digits")
         if not 0 <= self.key_version <= 0xFF:
             raise ValueError("a key version is one byte")
+        if not 0 <= self.parts <= ALL_PARTS or (Part.PURSE in self.parts) != (self.purse_unit is not None):
+            raise ValueError("a card with a purse, and no other, has a unit of it")
 
     def encode(self) -> bytes:
         """The 32 bytes of file 01."""
         number = bytes.fromhex(self.card_number.ljust(20, "F"))
         scheme = self.scheme.encode("ascii").ljust(4, b"\0")
         issuer = self.issuer.encode("ascii").ljust(8, b"\0")
-        return bytes((HEADER_FORMAT, self.key_version)) + number + scheme + issuer + bytes(8)
+        unit = 0 if self.purse_unit is None else 1 + _UNITS.index(self.purse_unit)
+        tail = bytes((self.parts, unit)) + bytes(6)
+        return bytes((HEADER_FORMAT, self.key_version)) + number + scheme + issuer + tail
 
     @classmethod
     def decode(cls, data: bytes) -> CardHeader:
@@ -100,12 +138,20 @@ class CardHeader:
                 scheme=data[_SCHEME_AT].rstrip(b"\0").decode("ascii"),
                 issuer=data[_ISSUER_AT].rstrip(b"\0").decode("ascii"),
                 key_version=data[1],
+                parts=_parts(data[_PARTS_AT]),
+                purse_unit=(None, *_UNITS)[data[_UNIT_AT]],
             )
-        except ValueError as error:
+        except (ValueError, IndexError) as error:
             raise NotOurCard(f"file 01 cannot be read ({error})") from None
         if any(data[_RESERVED_AT]):
             raise NotOurCard("file 01 has bytes that format 1 does not know")
         return header
+
+
+def _parts(bits: int) -> Part:
+    if bits > ALL_PARTS:
+        raise ValueError("parts that format 1 does not know")
+    return Part(bits)
 
 
 def masked(card_number: str) -> str:

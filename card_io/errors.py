@@ -14,7 +14,7 @@ class CardError(Exception):
     """The root: `str(error)` is "what happened: what to do"."""
 
     kind: ClassVar[str] = "card_error"
-    todo: ClassVar[str] = "present the card again"
+    todo: str = "present the card again"
 
     def __init__(self, what: str) -> None:
         super().__init__(what)
@@ -81,7 +81,7 @@ class GarbledAnswer(CardError):
 
 
 class CardStatusError(CardError):
-    """The card answered, and refused. `status` is SW1 SW2 as one number."""
+    """The card answered, and refused. `status` is SW1 SW2 as one number; `todo` is this status's own."""
 
     kind = "card_status"
     todo = "present the card again; if it happens again, the card needs its issuer"
@@ -89,6 +89,7 @@ class CardStatusError(CardError):
     def __init__(self, status: int, doing: str) -> None:
         self.status = status
         self.meaning = status_meaning(status)
+        self.todo = _STATUS_TODO.get(status, type(self).todo)
         super().__init__(f"the card refused {doing}: {self.meaning} ({status:04X})")
 
 
@@ -106,8 +107,64 @@ class ProofFailed(CardError):
     todo = "do not accept this card"
 
 
+class AnotherCard(CardError):
+    """Not the card that was shown before: all DESFire cards look alike until they prove who they are."""
+
+    kind = "another_card"
+    todo = "present the card with which the sale began"
+
+
+class EntitlementForged(CardError):
+    """What the card may do is not what headquarters signed for it."""
+
+    kind = "entitlement_forged"
+    todo = "do not accept this card, and tell headquarters"
+
+
+class EntitlementKeyMissing(CardError):
+    """Headquarters signed with a key that this station doesn't know (yet)."""
+
+    kind = "entitlement_key_missing"
+    todo = "install headquarters' current public keys"
+
+
+class EntitlementFormRefused(CardError):
+    """The card office's file can't be used; the text says where and why. No card was touched."""
+
+    kind = "entitlement_form_refused"
+    todo = "mend the file and start again"
+
+
+class CardTaken(CardError):
+    """The card already is somebody's, or holds something else than what is to be put on it."""
+
+    kind = "card_taken"
+    todo = "take a blank card, or wipe this one first"
+
+
+class PurseNotEmpty(CardError):
+    """There is value on the card that would be lost."""
+
+    kind = "purse_not_empty"
+    todo = "pay the purse out first, or say that its value may be lost"
+
+
+class PurseTooSmall(CardError):
+    """There is less in the card's purse than was to be taken."""
+
+    kind = "purse_too_small"
+    todo = "load the purse, or choose a smaller maximum"
+
+
+class DebitNotOpen(CardError):
+    """The card does not remember this debit as open: it was settled, or another one came after it."""
+
+    kind = "debit_not_open"
+    todo = "nothing can be given back here: headquarters releases what is left of it"
+
+
 class KeyMissing(CardError):
-    """The card was written under a version of the key that this station doesn't hold."""
+    """The card was written under a version of the key that isn't held here."""
 
     kind = "key_missing"
     todo = "install the current key file from headquarters"
@@ -118,6 +175,20 @@ class KeyFileRefused(CardError):
 
     kind = "key_file_refused"
     todo = "mend the key file and start again"
+
+
+class VaultRefused(CardError):
+    """Headquarters' file of keys can't be opened: a wrong passphrase, or not as it was written."""
+
+    kind = "vault_refused"
+    todo = "give the right passphrase, or put a copy of the file back"
+
+
+class TranscriptDiffers(CardError):
+    """A replayed conversation takes another course than the recorded one."""
+
+    kind = "transcript_differs"
+    todo = "compare the program's version with the one that recorded it"
 
 
 def status_meaning(status: int) -> str:
@@ -144,10 +215,26 @@ _DESFIRE_MEANINGS = {
     0xAF: "more to come",
     0xBE: "boundary error",
     0xCA: "command aborted",
+    0xC1: "the card's own integrity error",
     0xCD: "card disabled",
+    0xCE: "too many applications",
     0xDE: "duplicate",
     0xEE: "memory error",
     0xF0: "file not found",
+}
+
+# What helps against some of them; against the others, what CardStatusError says.
+_STATUS_TODO = {
+    0x910E: "use a card with more memory, or wipe this one",
+    0x911C: "use a DESFire EV2 or EV3 card",
+    0x919D: "the key in use may not do this: check the card's layout (forecourt card verify)",
+    0x91AD: "the card waits after wrong keys: leave it on the reader for some seconds, then present it again",
+    0x91AE: "the card asks for a key first: check the card's layout (forecourt card verify)",
+    0x91BE: "the value or the place is beyond the file's limits: read the card first",
+    0x91CD: "the card is disabled for ever: use another card",
+    0x91DE: "it is there already: read the card first",
+    0x91EE: "a write on the card failed: present it again; if it happens again, the card is worn out",
+    0x91F0: "the card lacks a file: check the card's layout (forecourt card verify)",
 }
 
 _ISO_MEANINGS = {

@@ -1,9 +1,12 @@
-"""The station's read keys: one master for each version, and the key of one card made from it.
+"""The keys a session may use: one master for each key number and version, and the key of one card made from it.
 
 A session asks a `KeyStore` for the key of one card and uses it without seeing it, so a SAM can stand in for the
 masters in memory: it makes the diversified key in itself and offers the three operations of `CardKey`. A SAM's
 answer may block for some milliseconds; sessions run in the reader's own process or beside the loop for that.
-Knows no card, no command. Keys never show in a repr or an error.
+
+A station holds the read key (1, or 5 to 9 where it is a guest), and the debit key (2) only where purses are used: a
+stolen station can do what its keys can until they are rotated. Versions lie side by side while cards are rotated one
+by one. Headquarters' keys are in `card_io.vault`. Knows no card, no command. Keys never show in a repr or an error.
 """
 
 from __future__ import annotations
@@ -16,55 +19,88 @@ from typing import Protocol
 
 import msgspec
 
+from card_io.application import DEBIT_KEY_NUMBER, GUEST_KEY_NUMBERS, READ_KEY_NUMBER
 from card_io.desfire.crypto import BLOCK, AesKey, CardKey, diversify
 from card_io.errors import KeyFileRefused, KeyMissing
 
-KEY_FILE_FORMAT = 1
+KEY_FILE_FORMATS = (1, 2)  # 1 had read keys only
 KEY_FILE_BYTES_MAX = 64 * 1024  # 256 versions fit many times over
+READ_KEY_NUMBERS = frozenset({READ_KEY_NUMBER, *GUEST_KEY_NUMBERS})
+STATION_KEY_NUMBERS = READ_KEY_NUMBERS | {DEBIT_KEY_NUMBER}
 
 
 class KeyStore(Protocol):
-    """Where a session gets the read key of one card."""
+    """Where a session gets the keys of one card."""
 
-    def read_key(self, version: int, diversification: bytes) -> CardKey:
-        """The read key of the card with this AN10922 input (1..31 bytes). Raises KeyMissing."""
+    def card_key(self, number: int, version: int, diversification: bytes) -> CardKey:
+        """Key `number` of the card with this AN10922 input (1..31 bytes). Raises KeyMissing."""
 
 
 class KeyRing:
-    """Masters in memory, by version (0..255)."""
+    """Masters in memory, by version (0..255): `masters` are this station's read keys, whichever slot it reads with.
 
-    def __init__(self, masters: Mapping[int, bytes]) -> None:
-        for version, master in masters.items():
-            if not 0 <= version <= 0xFF:
-                raise ValueError(f"a key version is one byte, not {version}")
-            if len(master) != BLOCK:
-                raise ValueError(f"the master of version {version} has {len(master)} bytes, not {BLOCK}")
-        self._masters = dict(masters)
+    `others` are further keys by number and version.
+    """
+
+    def __init__(
+        self, masters: Mapping[int, bytes] | None = None, others: Mapping[int, Mapping[int, bytes]] | None = None
+    ) -> None:
+        self._masters = dict(masters or {})
+        self._others = {number: dict(versions) for number, versions in (others or {}).items()}
+        for number, versions in {READ_KEY_NUMBER: self._masters, **self._others}.items():
+            if not 0 <= number <= 0xFF:
+                raise ValueError(f"a key number is one byte, not {number}")
+            for version, master in versions.items():
+                _check(number, version, master)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(versions={sorted(self._masters)})"
+        others = {number: sorted(versions) for number, versions in sorted(self._others.items())}
+        return f"{type(self).__name__}(versions={sorted(self._masters)}, others={others})"
 
-    def read_key(self, version: int, diversification: bytes) -> CardKey:
+    def card_key(self, number: int, version: int, diversification: bytes) -> CardKey:
         """See KeyStore."""
-        master = self._masters.get(version)
+        versions = dict(self._others.get(number, {}))
+        if number in READ_KEY_NUMBERS:
+            versions = {**self._masters, **versions}
+        master = versions.get(version)
         if master is None:
-            held = ", ".join(map(str, sorted(self._masters))) or "none"
-            raise KeyMissing(f"the card uses read key version {version}, this station holds {held}")
+            held = ", ".join(map(str, sorted(versions))) or "none"
+            name = "read key" if number in READ_KEY_NUMBERS else f"key {number}"
+            raise KeyMissing(f"the card uses {name} version {version}, this station holds {held}")
         return diversify(AesKey(master), diversification)
 
     def handover(self) -> dict[str, str]:
-        """The masters as hex by version, for the pipe to the reader's own process and for nothing else."""
-        return {str(version): master.hex() for version, master in self._masters.items()}
+        """All masters as hex, by version or number.version, for the pipe to the reader's own process only."""
+        others = {
+            f"{number}.{version}": master.hex()
+            for number, versions in self._others.items()
+            for version, master in versions.items()
+        }
+        return {str(version): master.hex() for version, master in self._masters.items()} | others
 
     @classmethod
     def from_handover(cls, masters: Mapping[str, str]) -> KeyRing:
         """The other end of the pipe. Raises ValueError."""
-        return cls({int(version): bytes.fromhex(master) for version, master in masters.items()})
+        reading: dict[int, bytes] = {}
+        others: dict[int, dict[int, bytes]] = {}
+        for name, digits in masters.items():
+            number, dot, version = name.rpartition(".")
+            into = others.setdefault(int(number), {}) if dot else reading
+            into[int(version)] = bytes.fromhex(digits)
+        return cls(reading, others)
+
+
+def _check(number: int, version: int, master: bytes) -> None:
+    if not 0 <= version <= 0xFF:
+        raise ValueError(f"a key version is one byte, not {version}")
+    if len(master) != BLOCK:
+        raise ValueError(f"the master of key {number} version {version} has {len(master)} bytes, not {BLOCK}")
 
 
 class _KeyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     format: int
-    read_keys: dict[str, str]
+    read_keys: dict[str, str] = {}
+    keys: dict[str, dict[str, str]] = {}
 
     def __repr__(self) -> str:
         return "_KeyFile(...)"
@@ -73,15 +109,18 @@ class _KeyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class FileKeyStore(KeyRing):
     """Masters from an owner-only JSON file: `{"format": 1, "read_keys": {"1": "<32 hex digits>"}}`.
 
-    Raises KeyFileRefused when the file is missing, readable by others, owned by someone else, or broken.
+    Format 2 has further keys by number and version beside them: `"keys": {"2": {"1": "<32 hex digits>"}}`; numbers
+    are 1, 2 and 5 to 9, a station is refused any other. Raises KeyFileRefused when the file is missing, readable by
+    others, owned by someone else, or broken.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        super().__init__(_masters(path, _private_bytes(path)))
+        super().__init__(*_masters(path, read_private(path, KEY_FILE_BYTES_MAX)))
 
 
-def _private_bytes(path: Path) -> bytes:
+def read_private(path: Path, bytes_max: int) -> bytes:
+    """An owner-only file's content. Raises KeyFileRefused."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
@@ -94,19 +133,29 @@ def _private_bytes(path: Path) -> bytes:
             raise KeyFileRefused(f"the key file {path} can be read by others; run: chmod 600 {path}")
         if facts.st_uid not in (0, os.geteuid()):
             raise KeyFileRefused(f"the key file {path} belongs to another user; run: chown it to the station's")
-        return file.read(KEY_FILE_BYTES_MAX)
+        return file.read(bytes_max)
 
 
-def _masters(path: Path, raw: bytes) -> dict[int, bytes]:
+def _masters(path: Path, raw: bytes) -> tuple[dict[int, bytes], dict[int, dict[int, bytes]]]:
     # the cause is cut off on purpose: it would carry the file's text
     try:
         content = msgspec.json.decode(raw, type=_KeyFile)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         raise KeyFileRefused(f"the key file {path} is not the JSON that it should be") from None
-    if content.format != KEY_FILE_FORMAT:
-        raise KeyFileRefused(f"the key file {path} has format {content.format}, not {KEY_FILE_FORMAT}")
+    if content.format not in KEY_FILE_FORMATS or (content.format == 1 and content.keys):
+        formats = " or ".join(map(str, KEY_FILE_FORMATS))
+        raise KeyFileRefused(f"the key file {path} has format {content.format}, not {formats}, or more than it may")
+    others: dict[int, dict[int, bytes]] = {}
+    for number, versions in content.keys.items():
+        if not number.isdecimal() or int(number) not in STATION_KEY_NUMBERS:
+            raise KeyFileRefused(f"the key file {path} has a key number {number!r} that a station never holds")
+        others[int(number)] = _versions(path, versions)
+    return _versions(path, content.read_keys), others
+
+
+def _versions(path: Path, texts: Mapping[str, str]) -> dict[int, bytes]:
     masters: dict[int, bytes] = {}
-    for version, digits in content.read_keys.items():
+    for version, digits in texts.items():
         try:
             masters[int(version)] = bytes.fromhex(digits)
         except ValueError:

@@ -11,7 +11,7 @@ from collections.abc import Generator
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
 from card_io.apdu import DESFIRE_MORE, MORE_INS, Command, Response
-from card_io.errors import GarbledAnswer
+from card_io.errors import CardError, GarbledAnswer
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -24,11 +24,16 @@ ANSWER_FRAMES_MAX = 8
 
 
 class CardSession(Protocol[T_co]):
-    """`next()` and `feed()` in turn, until `next()` is None; then `result`. `feed()` raises CardError."""
+    """`next()` and `feed()` in turn, until `next()` is None; then `result`. `feed()` raises CardError.
+
+    Where the answer to a command cannot be had, `fail()` says so instead of `feed()`.
+    """
 
     def next(self) -> Command | None: ...
 
     def feed(self, response: Response) -> None: ...
+
+    def fail(self, error: CardError) -> None: ...
 
     @property
     def result(self) -> T_co: ...
@@ -52,6 +57,21 @@ class StepSession(Generic[T]):
         if self._command is None:
             raise RuntimeError("the session is over, no answer is awaited")
         self._advance(response)
+
+    def fail(self, error: CardError) -> None:
+        """The answer can't be had: the card or the reader is gone. Raises the error again, or has a result.
+
+        A session that changes a card has a result: what it knows of a commit whose answer was lost.
+        """
+        if self._command is None:
+            raise RuntimeError("the session is over, no answer is awaited")
+        self._command = None
+        try:
+            self._steps.throw(error)
+        except StopIteration as end:
+            self._results.append(end.value)
+        else:
+            raise RuntimeError("a session went on after its card was gone")
 
     @property
     def result(self) -> T:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from card_io.apdu import Response
+from card_io.errors import CardError
 from card_io.session import CardSession
 
 T = TypeVar("T")
@@ -20,12 +21,22 @@ class CardTransport(Protocol):
 async def run_session(session: CardSession[T], transport: CardTransport) -> T:
     """Runs a session to its end. Raises what the session or the transport raise, all of it CardError."""
     while (command := session.next()) is not None:
-        session.feed(Response.parse(await transport.transmit(bytes(command))))
+        try:
+            response = Response.parse(await transport.transmit(bytes(command)))
+        except CardError as error:
+            session.fail(error)
+        else:
+            session.feed(response)
     return session.result
 
 
 def run_session_blocking(session: CardSession[T], transmit: Callable[[bytes], bytes]) -> T:
     """As `run_session`, for a thread of its own or a simulation that is all inline."""
     while (command := session.next()) is not None:
-        session.feed(Response.parse(transmit(bytes(command))))
+        try:
+            response = Response.parse(transmit(bytes(command)))
+        except CardError as error:
+            session.fail(error)
+        else:
+            session.feed(response)
     return session.result

@@ -15,6 +15,7 @@ import msgspec
 
 from sim.bench import CONTROL_FILE, serve
 from sim.bench_file import BenchError
+from sim.cards.commands import card
 from sim.control import Clear, ControlClient, ControlError, FaultView, Inject
 from sim.loop import VirtualLoop, run
 from sim.world import SALES_A_DAY, Disagreement, Plan, Report, World
@@ -25,6 +26,9 @@ T = TypeVar("T")
 @click.group()
 def sim() -> None:
     """The simulator: devices on real ports, and whole days in virtual time."""
+
+
+sim.add_command(card)
 
 
 @sim.command()

@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 
+from card_io import errors
 from card_io.application import CardProfile
-from card_io.errors import CardError
 from card_io.identify import IdentifySession
 from card_io.keys import KeyStore
 from card_io.reader import CardPresented, CardRefused, CardRemoved, ReaderEvent, ReaderUp
 from card_io.transport import run_session_blocking
-from sim.cards.card import SimCard
+from sim.cards.field import FieldCard, LeftField
 
 
 class InlineReader:
@@ -22,13 +22,13 @@ class InlineReader:
         self._events: asyncio.Queue[ReaderEvent | None] = asyncio.Queue()
         self._events.put_nowait(ReaderUp())
 
-    def insert(self, card: SimCard) -> None:
+    def insert(self, card: FieldCard) -> None:
         """A card is put in and read at once."""
         card.reset()
         session = IdentifySession(self._profile, self._keys, self._random_bytes)
         try:
-            facts = run_session_blocking(session, card.transmit)
-        except CardError as error:
+            facts = run_session_blocking(session, lambda frame: _transmit(card, frame))
+        except errors.CardError as error:
             self._events.put_nowait(CardRefused(error.kind, str(error)))
         else:
             self._events.put_nowait(CardPresented(facts))
@@ -43,3 +43,13 @@ class InlineReader:
 
     async def close(self) -> None:
         self._events.put_nowait(None)
+
+
+def _transmit(card: FieldCard, frame: bytes) -> bytes:
+    try:
+        answer = card.transmit(frame)
+    except LeftField:
+        raise errors.CardRemoved("the card was taken away too early") from None
+    if answer is None:
+        raise errors.CardSilent("the card did not answer")
+    return answer

@@ -1,4 +1,4 @@
-"""Simulated cards as a network's card bureau would make them.
+"""Simulated cards as a network's card bureau would make them, and as they leave the factory.
 
 This is the simulator's bureau: it knows masters that a station never holds, and makes them up where it is not told.
 """
@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from card_io.application import HEADER_FILE, CardHeader, CardProfile
 from card_io.desfire.crypto import BLOCK, AesKey, diversify_raw
 from sim.cards.card import SimCard
-from sim.cards.state import CardState, FileState
+from sim.cards.state import Application, CardState, KeyState, MasterKey, MasterKind, Rights, StandardFile
 
 APPLICATION_KEYS = range(10)  # 0 master, 1 read, 2 debit, 3 write, 4 spare, 5..9 read keys of other acquirers
+MASTER_KEY, WRITE_KEY = 0, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +38,23 @@ def make_card(
     """A proven card: the application with its diversified keys, and file 01. `uid` is 7 bytes."""
     profile, version = masters.profile, masters.key_version
     header = CardHeader(card_number, scheme, issuer, version)
-    keys = {
-        number: diversify_raw(AesKey(masters.keys[number]), profile.diversification(uid, number))
-        if number in masters.keys
-        else random(BLOCK)
+    keys = [
+        KeyState(
+            diversify_raw(AesKey(masters.keys[number]), profile.diversification(uid, number))
+            if number in masters.keys
+            else random(BLOCK),
+            version,
+        )
         for number in APPLICATION_KEYS
-    }
-    state = CardState(
-        uid=uid,
-        aid=profile.aid,
-        keys=keys,
-        key_versions=dict.fromkeys(keys, version),
-        files={HEADER_FILE: FileState("mac", profile.read_key_number, header.encode())},
-    )
-    return SimCard(state, random)
+    ]
+    rights = Rights(read=profile.read_key_number, write=WRITE_KEY, change=MASTER_KEY)
+    application = Application(profile.aid, keys, files={HEADER_FILE: StandardFile("mac", rights, header.encode())})
+    return SimCard(CardState(uid=uid, applications=[application]), random)
+
+
+def new_state(uid: bytes, master: MasterKind = "3des") -> CardState:
+    """A card as it is delivered: no application, a master key of zeros. `uid` is 7 bytes."""
+    return CardState(uid=uid, master=MasterKey(kind=master))
 
 
 def make_uid_only_card(uid: bytes, random: Callable[[int], bytes]) -> SimCard:

@@ -10,7 +10,7 @@ import contextlib
 
 from card_io.errors import GarbledAnswer
 from card_io.tcp import APDU, INSERTED, REMOVED, Message, read_message
-from sim.cards.field import FieldCard
+from sim.cards.field import FieldCard, LeftField
 
 
 class TcpReaderDevice:
@@ -83,6 +83,14 @@ class TcpReaderDevice:
     def _take(self, message: Message) -> None:
         if message.kind != APDU or self._card is None or message.ordinal != self._ordinal:
             return
-        answer = self._card.transmit(message.data)
+        try:
+            answer = self._card.transmit(message.data)
+        except LeftField:
+            self.remove()
+            return
         if answer is not None:
-            self._send(Message(APDU, self._ordinal, answer))
+            reply = Message(APDU, self._ordinal, answer)
+            if self._card.latency_ms:
+                asyncio.get_running_loop().call_later(self._card.latency_ms / 1000, self._send, reply)
+            else:
+                self._send(reply)

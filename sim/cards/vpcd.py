@@ -2,7 +2,7 @@
 
 The driver listens, the card connects; being connected is being in the field. Each message is a 16-bit big-endian
 length and a payload; a payload of one byte 0, 1, 2 or 4 is power off, power on, reset, "give the ATR", of which only
-the last is answered, as every APDU is. (No APDU has one byte.)
+the last is answered, as every APDU is. (No APDU has one byte; native DESFire frames may, but none of these.)
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ POWER_OFF, POWER_ON, RESET, GIVE_ATR = 0, 1, 2, 4
 async def serve_vpcd(card: FieldCard, host: str, port: int, *, inserted: asyncio.Event | None = None) -> None:
     """Holds the card in the reader at host:port until cancelled (the card is removed) or pcscd goes.
 
-    `inserted` is set when the driver has taken the connection. Raises OSError when nobody listens.
+    `inserted` is set when the driver has taken the connection. Raises ConnectionError when nobody listens, and
+    LeftField when the card is torn out.
     """
     loop = asyncio.get_running_loop()
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as line:
@@ -30,16 +31,17 @@ async def serve_vpcd(card: FieldCard, host: str, port: int, *, inserted: asyncio
         while (payload := await _receive(loop, line)) is not None:
             answer = _answer(card, payload)
             if answer is not None:
+                if card.latency_ms:
+                    await asyncio.sleep(card.latency_ms / 1000)
                 await loop.sock_sendall(line, len(answer).to_bytes(2, "big") + answer)
 
 
 def _answer(card: FieldCard, payload: bytes) -> bytes | None:
-    if len(payload) != 1:
+    if len(payload) != 1 or payload[0] not in (POWER_OFF, POWER_ON, RESET, GIVE_ATR):
         return card.transmit(payload)
     if payload[0] == GIVE_ATR:
         return card.atr
-    if payload[0] in (POWER_OFF, POWER_ON, RESET):
-        card.reset()
+    card.reset()
     return None
 
 

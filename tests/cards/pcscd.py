@@ -44,6 +44,8 @@ class PrivatePcscd:
         check_installed()
         self.port = _two_free_ports()
         self.log: list[str] = []
+        self._grown = threading.Condition()
+        self._began = 0  # where in the log the present daemon's lines begin
         self._config = folder / "reader.conf.d"
         self._config.mkdir()
         (self._config / "vpcd").write_text(
@@ -72,6 +74,7 @@ class PrivatePcscd:
 
     def start(self) -> None:
         """Starts the daemon and waits until it says that it is ready."""
+        self._began = len(self.log)
         ready = threading.Event()
         as_root = [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]
         command = ["nsenter", "--target", str(self._holder.pid), "--mount", *as_root]
@@ -86,6 +89,14 @@ class PrivatePcscd:
         self._drain.start()
         if not ready.wait(READY_S) or self._daemon.poll() is not None:
             raise RuntimeError("pcscd did not start:\n" + "\n".join(self.log[-20:]))
+
+    def wait_for_card(self) -> None:
+        """Until this daemon has seen a card, for which it needs some hundred milliseconds."""
+        with self._grown:
+            if not self._grown.wait_for(
+                lambda: any("Card inserted" in line for line in self.log[self._began :]), READY_S
+            ):
+                raise RuntimeError("pcscd saw no card:\n" + "\n".join(self.log[-20:]))
 
     def kill(self) -> None:
         """Kills the daemon, as a crash would."""
@@ -110,7 +121,9 @@ class PrivatePcscd:
     def _read_log(self, daemon: subprocess.Popen[str], ready: threading.Event) -> None:
         assert daemon.stdout is not None
         for line in daemon.stdout:
-            self.log.append(line.rstrip())
+            with self._grown:
+                self.log.append(line.rstrip())
+                self._grown.notify_all()
             if "daemon ready" in line:
                 ready.set()
         ready.set()  # it ended; start() looks which

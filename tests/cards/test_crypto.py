@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from card_io.apdu import Command, Response
 from card_io.desfire import crypto
+from card_io.desfire.channel import Mode
+from card_io.desfire.commands import read_data
 from card_io.desfire.crypto import AesKey
-from card_io.desfire.secure import SecureChannel, authenticate_ev2_first
+from card_io.desfire.ev2 import Ev2Channel, authenticate_ev2_first
 from card_io.session import StepSession
 
 X = bytes.fromhex
@@ -77,7 +79,7 @@ def test_the_printed_authentication_runs_command_for_command() -> None:
     session.feed(Response.parse(X("04C6DBD67417ED0D31DDDE4D2E3FFAC2B4B074F638EEF7FFF9254963B65C77599100")))
     assert session.next() is None
     # the transaction identifier, seen by what it does: the first command's MAC under the printed keys
-    known = SecureChannel(
+    known = Ev2Channel(
         crypto.session_keys(ZERO_KEY, X("B04D0787C93EE0CC8CACC8E86F16C6FE"), X("FA659AD0DCA738DD65DC7DC38612AD81")),
         X("8CF141F3"),
     )
@@ -89,15 +91,15 @@ MAC_TI = X("E2D3AF69")
 
 
 def test_ev2_macs_are_as_printed() -> None:
-    first = SecureChannel(MAC_KEYS, MAC_TI)
+    first = Ev2Channel(MAC_KEYS, MAC_TI)
     assert first.command_mac(0x8D, X("00000000190000") + b"\x22" * 25) == X("68F2C28C575A1628")
-    second = SecureChannel(MAC_KEYS, MAC_TI, counter=1)
+    second = Ev2Channel(MAC_KEYS, MAC_TI, counter=1)
     assert second.command_mac(0x00, b"") == X("0820F68898C2A7F1"), "an answer's MAC is made the same way"
     assert second.command_mac(0xAD, X("00000000300000")) == X("0D9BE191D5960834")
 
 
 def test_the_printed_read_command_goes_out_whole() -> None:
-    session = StepSession(SecureChannel(MAC_KEYS, MAC_TI, counter=1).read_data(0, 0, 0x30))
+    session = StepSession(read_data(Ev2Channel(MAC_KEYS, MAC_TI, counter=1), 0, 0x30, Mode.MAC))
     assert session.next() == Command.desfire(0xAD, X("000000003000000D9BE191D5960834"))
 
 

@@ -17,7 +17,7 @@ from card_io.keys import KeyRing
 from card_io.reader import CardPresented
 from sim.cards.card import SimCard
 from sim.cards.make import Masters, make_card, make_uid_only_card
-from sim.cards.state import CardState
+from sim.cards.state import Rights
 from tests.cards.bench import KEYS, MASTERS, NUMBER, PROFILE, UID, card, identify, seeded
 
 
@@ -59,10 +59,8 @@ def test_a_random_uid_identifies_nobody() -> None:
 
 def test_a_copy_on_another_card_is_refused() -> None:
     """Everything of the card copied, keys too, onto a card of another UID."""
-    state = card().state
-    clone = CardState(
-        bytes.fromhex("04FFFFFFFFFFFF"), "desfire", state.aid, state.keys, state.key_versions, state.files
-    )
+    clone = card().state.copy()
+    clone.uid = bytes.fromhex("04FFFFFFFFFFFF")
     with pytest.raises(errors.ProofFailed):
         identify(SimCard(clone, seeded()))
 
@@ -77,9 +75,8 @@ class _LyingCard(SimCard):
 
 
 def test_a_card_that_claims_one_uid_and_proves_another_is_refused() -> None:
-    with_stolen_key = card(uid=_LyingCard.claimed).state.keys
     state = card().state
-    state.keys = with_stolen_key
+    state.applications = card(uid=_LyingCard.claimed).state.applications
     with pytest.raises(errors.ProofFailed, match="claims one UID and proves another"):
         identify(_LyingCard(state, seeded()))
 
@@ -98,7 +95,7 @@ def test_a_guest_station_proves_the_card_with_its_own_slot() -> None:
     guest = CardProfile(PROFILE.aid, PROFILE.system_id, read_key_number=5)
     masters = Masters(PROFILE, {1: bytes(range(16)), 5: b"5" * 16}, key_version=3)
     sim = make_card(NUMBER, "ACME", UID, masters, seeded())
-    sim.state.files[1].read_key = 5
+    sim.state.applications[0].files[1].rights = Rights(read=5)
     assert identify(sim, profile=guest, keys=KeyRing({3: b"5" * 16})).card_number == NUMBER
 
 

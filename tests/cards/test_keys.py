@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from card_io.errors import KeyFileRefused
+from card_io.errors import KeyFileRefused, KeyMissing
 from card_io.keys import FileKeyStore, KeyRing
 from sim.cards.card import SimCard
 from sim.cards.state import load, save
@@ -33,7 +33,7 @@ def test_a_key_file_that_others_can_read_is_refused_with_the_remedy(tmp_path: Pa
     [
         "",
         "[]",
-        '{"format": 2, "read_keys": {}}',
+        '{"format": 3, "read_keys": {}}',
         '{"format": 1, "read_keys": {"x": "000102030405060708090a0b0c0d0e0f"}}',
         '{"format": 1, "read_keys": {"3": "5ec2e7"}}',
         '{"format": 1, "read_keys": {"3": "5ec2e7zz"}}',
@@ -45,6 +45,43 @@ def test_a_broken_key_file_is_refused_without_its_content(tmp_path: Path, text: 
         FileKeyStore(write_key_file(tmp_path / "read.keys", text))
     assert "5ec2e7" not in str(refusal.value)
     assert str(tmp_path) in str(refusal.value)
+
+
+HEX = "000102030405060708090a0b0c0d0e0f"
+
+
+def test_a_key_file_of_format_2_has_further_keys(tmp_path: Path) -> None:
+    text = f'{{"format": 2, "keys": {{"1": {{"3": "{HEX}"}}, "2": {{"3": "{HEX}", "4": "{HEX}"}}, "5": {{}}}}}}'
+    keys = FileKeyStore(write_key_file(tmp_path / "read.keys", text))
+    assert identify(card(), keys=keys).card_number == NUMBER
+    assert keys.card_key(2, 4, b"x").cmac(b"") == keys.card_key(2, 3, b"x").cmac(b"")
+    with pytest.raises(KeyMissing, match="key 2 version 5, this station holds 3, 4"):
+        keys.card_key(2, 5, b"x")
+    with pytest.raises(KeyMissing, match="holds none"):
+        keys.card_key(3, 3, b"x")
+    again = KeyRing.from_handover(keys.handover())
+    assert again.card_key(2, 4, b"x").cmac(b"") == keys.card_key(2, 4, b"x").cmac(b"")
+    assert "0102" not in repr(keys)
+
+
+@pytest.mark.parametrize("number", ["0", "3", "4", "15", "x"])
+def test_a_station_is_given_no_key_of_headquarters(tmp_path: Path, number: str) -> None:
+    text = f'{{"format": 2, "keys": {{"{number}": {{"3": "{HEX}"}}}}}}'
+    with pytest.raises(KeyFileRefused, match="never holds"):
+        FileKeyStore(write_key_file(tmp_path / "read.keys", text))
+
+
+def test_a_key_file_of_format_1_has_read_keys_only(tmp_path: Path) -> None:
+    text = f'{{"format": 1, "read_keys": {{}}, "keys": {{"2": {{"3": "{HEX}"}}}}}}'
+    with pytest.raises(KeyFileRefused, match="more than it may"):
+        FileKeyStore(write_key_file(tmp_path / "read.keys", text))
+
+
+def test_a_key_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = write_key_file(tmp_path / "read.keys", "")
+    path.write_bytes(b'{"format": 1, "read_keys": {"\xff": ""}}')
+    with pytest.raises(KeyFileRefused, match="not the JSON"):
+        FileKeyStore(path)
 
 
 def test_a_missing_key_file_says_so(tmp_path: Path) -> None:
