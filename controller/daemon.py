@@ -22,24 +22,20 @@ from controller import keys
 from controller.api.server import ApiError, Changes, listen, make_app, serve
 from controller.config import LineTable, ReaderTable, StationConfig
 from controller.domain.books import Books
-from controller.domain.days import BusinessDay
 from controller.domain.headquarters import Headquarters
 from controller.domain.seams import US_PER_MS, Clock, Randomness
-from controller.keeper import BooksKeeper, Opened, open_books
 from controller.machine import MachineClock, MachineRandomness, boot_id
 from controller.printing.escpos import MODELS
 from controller.printing.port import PortPrinter, PortSettings
 from controller.printing.spool import Printer, PrintQueue, SpoolDirectory
 from controller.pumps.core import LinePort
 from controller.pumps.line import SerialLinePort, is_pty
-from controller.station import Station
-from controller.store.checkpoint import CheckpointFile
+from controller.station import Station, read_books
 from controller.store.journal import Journal, JournalError
 from controller.store.whitelist import Whitelist
 from controller.store.writer import JournalWriter, ThreadWriter
 
 JOURNAL_FILE = "journal.db"
-CHECKPOINT_FILE = "journal.checkpoint"
 WHITELIST_FILE = "whitelist.db"
 SPOOL_FOLDER = "receipts"
 log = logging.getLogger("forecourt.station")
@@ -77,12 +73,10 @@ async def run_station(
             tokens = keys.TillTokens(
                 {till.id: keys.read_secret(config.folder / till.token_file) for till in config.file.tills}
             )
-            checkpoint = CheckpointFile(config.data / CHECKPOINT_FILE)
-            journal, opened = _open_journal(config, checkpoint)
+            journal, books = _open_journal(config)
             writer = ThreadWriter(journal, clock, boot_id())
             stack.push_async_callback(writer.close)
-            station = _assemble(config, opened.books, writer, make_link, clock, randomness, simulation=simulation)
-            keeper = BooksKeeper(opened, checkpoint, writer, clock, station.site.trouble, station.site.changed)
+            station = _assemble(config, books, writer, make_link, clock, randomness, simulation=simulation)
             changes = Changes()
             station.site.on_change(changes.changed)
             await station.start(randomness, journal.begin_epoch)
@@ -90,7 +84,7 @@ async def run_station(
             raise CannotRun(str(error)) from error
         ended = _signals()
         app = make_app(station, tokens, changes, clock, title=f"Forecourt station {table.id}")
-        jobs = [asyncio.ensure_future(job) for job in (station.run(), serve(app, bound, changes), keeper.run())]
+        jobs = [asyncio.ensure_future(station.run()), asyncio.ensure_future(serve(app, bound, changes))]
         host, port = bound.getsockname()[:2]
         ready(f"http://{host}:{port}")
         try:
@@ -123,12 +117,11 @@ async def _first_of(jobs: Sequence["asyncio.Task[None]"], ended: asyncio.Event) 
         waiting.cancel()
 
 
-def _open_journal(config: StationConfig, checkpoint: CheckpointFile) -> tuple[Journal, Opened]:
+def _open_journal(config: StationConfig) -> tuple[Journal, Books]:
     config.data.mkdir(parents=True, exist_ok=True)
-    journal = Journal(config.data / JOURNAL_FILE, randomness=MachineRandomness())
+    journal = Journal(config.data / JOURNAL_FILE)
     try:
-        business_day = BusinessDay(config.zone, config.file.station.business_day_starts)
-        return journal, open_books(journal, business_day, checkpoint)
+        return journal, read_books(journal, config)
     except BaseException:
         journal.close()
         raise

@@ -264,6 +264,7 @@ class Bench:
             address=pump.place.address,
             state=str(getattr(state, "name", state)).lower(),
             nozzle_out=head.nozzle_out or 0,
+            lamp=head.lamp,
             flowing=head.next_change_us(now_us) is not None,
             volume_ml=head.volume_ml(now_us),
             amount_minor=head.amount_minor(now_us),

@@ -5,22 +5,20 @@ import logging
 import sys
 import tempfile
 import zoneinfo
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from time import monotonic
-from typing import TypeVar
 
 import click
 import msgspec
 
-from sim.bench import CONTROL_FILE, serve
+from sim.asking import asked, bench_option, control_option, pump_number
+from sim.bench import serve
 from sim.bench_file import BenchError
 from sim.cards.commands import card
-from sim.control import Clear, ControlClient, ControlError, FaultView, Inject
+from sim.control import Clear, FaultView, Inject
+from sim.hands import hang_up, insert_card, lift, pumps, remove_card, squeeze
 from sim.loop import VirtualLoop, run
 from sim.world import SALES_A_DAY, Disagreement, Plan, Report, World
-
-T = TypeVar("T")
 
 
 @click.group()
@@ -28,7 +26,8 @@ def sim() -> None:
     """The simulator: devices on real ports, and whole days in virtual time."""
 
 
-sim.add_command(card)
+for command in (card, pumps, lift, squeeze, hang_up, insert_card, remove_card):
+    sim.add_command(command)
 
 
 @sim.command()
@@ -45,54 +44,37 @@ def bench(path: Path, verbose: bool, real_port: bool) -> None:
         raise SystemExit(1) from error
 
 
-_control = click.option("--control", metavar="HOST:PORT", help="The bench's control port, as it prints it.")
-_bench = click.option(
-    "--bench",
-    "folder",
-    type=click.Path(path_type=Path),
-    default=Path(),
-    help="The folder of its bench.toml (this one); it keeps the control port in ports/control.",
-)
-
-
 @sim.command()
 @click.argument("pump")
 @click.argument("fault")
 @click.argument("values", nargs=-1, metavar="[count=N] [VALUE=N]...")
-@_control
-@_bench
+@control_option
+@bench_option
 def inject(pump: str, fault: str, values: tuple[str, ...], control: str | None, folder: Path) -> None:
     """Let something go wrong at PUMP of a running bench. Without count=N it stays so until it is cleared."""
     numbers = dict(_number(value) for value in values)
     count = numbers.pop("count", None)
-    order = Inject(_pump(pump), fault, count, numbers)
-    _list(_asked(control, folder, lambda client: client.ask(order, list[FaultView])))
+    order = Inject(pump_number(pump), fault, count, numbers)
+    _list(asked(control, folder, lambda client: client.ask(order, list[FaultView])))
 
 
 @sim.command()
 @click.argument("pump", required=False)
 @click.argument("fault", required=False)
-@_control
-@_bench
+@control_option
+@bench_option
 def clear(pump: str | None, fault: str | None, control: str | None, folder: Path) -> None:
     """End the faults of PUMP, or of all pumps; only FAULT, if one is named."""
-    order = Clear(None if pump is None else _pump(pump), fault)
-    _list(_asked(control, folder, lambda client: client.ask(order, list[FaultView])))
+    order = Clear(None if pump is None else pump_number(pump), fault)
+    _list(asked(control, folder, lambda client: client.ask(order, list[FaultView])))
 
 
 @sim.command()
-@_control
-@_bench
+@control_option
+@bench_option
 def faults(control: str | None, folder: Path) -> None:
     """List what goes wrong at a running bench now."""
-    _list(_asked(control, folder, lambda client: client.faults()))
-
-
-def _pump(word: str) -> int:
-    digits = word.removeprefix("pump")
-    if not digits.isdecimal():
-        raise click.UsageError(f"{word!r} is no pump: expected pump1, pump2 ...")
-    return int(digits)
+    _list(asked(control, folder, lambda client: client.faults()))
 
 
 def _number(word: str) -> tuple[str, int]:
@@ -109,40 +91,6 @@ def _list(faults: list[FaultView]) -> None:
         count = "" if fault.left is None else f" count={fault.left}"
         values = "".join(f" {key}={value}" for key, value in fault.values.items())
         click.echo(f"pump{fault.pump} {fault.fault}{count}{values}")
-
-
-def _asked(control: str | None, folder: Path, ask: Callable[[ControlClient], Awaitable[T]]) -> T:
-    """Ask a running bench; what it cannot do is a sentence and exit code 1."""
-
-    async def main(host: str, port: int) -> T:
-        client = ControlClient(port, host)
-        try:
-            return await ask(client)
-        finally:
-            await client.close()
-
-    try:
-        host, _, port = (control or _control_of(folder)).strip().rpartition(":")
-        if not host or not port.isdecimal():
-            raise ControlError(f"{control!r} is no control port: expected HOST:PORT, as the bench prints it")
-        return asyncio.run(main(host, int(port)))
-    except OSError as error:
-        click.echo(f"no bench answers at {host}:{port} ({error.strerror or error}): is it running?", err=True)
-        raise SystemExit(1) from error
-    except ControlError as error:
-        click.echo(str(error), err=True)
-        raise SystemExit(1) from error
-
-
-def _control_of(folder: Path) -> str:
-    """What a bench has written; `folder` may also be the one of its links."""
-    for path in (folder / "ports" / CONTROL_FILE, folder / CONTROL_FILE):
-        if path.is_file():
-            return path.read_text(encoding="ascii")
-    raise ControlError(
-        f"no bench runs in {folder.resolve()}: there is no ports/{CONTROL_FILE}; name its folder with --bench, or its "
-        "control port with --control"
-    )
 
 
 @sim.command()

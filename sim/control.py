@@ -112,7 +112,9 @@ class NozzleView(msgspec.Struct, frozen=True):
 
 
 class PumpView(msgspec.Struct, frozen=True):
-    """A pump as one sees it. `state` is its protocol's word; `nozzle_out` counts from 1, 0 for none."""
+    """A pump as one sees it. `state` is its protocol's word; `nozzle_out` counts from 1, 0 for none. `lamp`: "off",
+    "blinking" while its customer waits to be let go, "on" while fuel may run.
+    """
 
     pump: int
     line: str
@@ -120,6 +122,7 @@ class PumpView(msgspec.Struct, frozen=True):
     address: int
     state: str
     nozzle_out: int
+    lamp: str
     flowing: bool
     volume_ml: int
     amount_minor: int

@@ -196,8 +196,7 @@ class World:
     async def _start(self) -> None:
         self._boots += 1
         chance = Chance(self._plan.seed, f"boot/{self._boots}")
-        keys = Chance(self._plan.seed, f"seals/{self._boots}")
-        journal = Journal(self._folder / "journal.db", randomness=keys)
+        journal = Journal(self._folder / "journal.db")
         writer = InlineWriter(journal, self._clock, chance.random_bytes(8), lambda: chance.between(*COMMIT_US))
         self._journal, self._writer = journal, writer
         link = StationLink(

@@ -53,7 +53,6 @@ EDGES: dict[str, tuple[str, str]] = {
     "controller/commands.py": (".exists() .mkdir()", "the command line names folders and files"),
     "controller/config.py": (".read_text()", "reads station.toml"),
     "controller/install.py": (".exists() .mkdir() .write_text()", "makes a station's folder"),
-    "controller/journal_commands.py": (".exists()", "the command line names files"),
     "controller/keys.py": (".read_text() .stat() os.fdopen os.fsync os.open", "reads and makes secret files"),
     "controller/api/client.py": ("httpx", "the till's end of the API"),
     "controller/api/server.py": ("socket uvicorn", "the station's end of the API"),
@@ -66,16 +65,7 @@ EDGES: dict[str, tuple[str, str]] = {
         "slips on disk, so that a killed station prints them once",
     ),
     "controller/pumps/line.py": ("loop.add_reader os.read os.stat serial termios", "the pumps' cable"),
-    "controller/store/checkpoint.py": (
-        ".open() .read_bytes() .stat() .unlink() os.fdopen os.fsync os.open os.replace",
-        "a file that saves reading the journal again",
-    ),
     "controller/store/journal.py": ("apsw", "the journal's file"),
-    "controller/store/sealing.py": ("apsw", "the keys of its seals, in the same file"),
-    "controller/store/snapshot.py": (
-        ".open() .unlink() shutil tempfile",
-        "copies the journal's files, so that a running station's can be read",
-    ),
     "controller/store/whitelist.py": (
         ".unlink() open() os.fsync os.replace os.stat sqlite3 sqlite_utils",
         "the whitelist's file",
@@ -121,9 +111,10 @@ EDGES: dict[str, tuple[str, str]] = {
     "sim/cards/state.py": (".read_bytes() .unlink() os.fdopen os.fsync os.open", "a simulated card remembers on disk"),
     "sim/cards/tcp.py": ("asyncio.start_server loop.call_later", "simulated cards over TCP"),
     "sim/cards/vpcd.py": ("asyncio.sleep socket", "simulated cards for a real PC/SC daemon"),
+    "sim/asking.py": (".is_file() .read_text()", "the command line: the address of a running bench"),
     "sim/commands.py": (
-        ".is_file() .read_text() tempfile time",
-        "the command line: a world's folder, the bench's address",
+        "tempfile time",
+        "the command line: a world's folder",
     ),
     "sim/control.py": ("asyncio.open_connection asyncio.start_server", "people at the bench, over TCP"),
     "sim/demo.py": (".glob() .mkdir() .read_text() httpx signal tempfile threading", "a demonstration in one command"),

@@ -9,7 +9,6 @@ from enum import StrEnum
 
 import msgspec
 
-from controller.domain.funds import Funds as Funds
 from controller.domain.lists import ListState
 from controller.domain.products import Grade
 from controller.domain.quantities import Unit, UnitPrice
@@ -49,6 +48,15 @@ class Stamp(msgspec.Struct, frozen=True, array_like=True):
     boot: bytes
     mono_ms: int
     quality: ClockQuality
+
+
+class Funds(StrEnum):
+    """Whose money pays."""
+
+    NONE = "none"
+    """Paid at the station after the delivery."""
+    POSTPAID = "postpaid"
+    """On the account of the token's holder, invoiced later."""
 
 
 class TenderKind(StrEnum):

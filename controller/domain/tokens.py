@@ -13,7 +13,6 @@ import msgspec
 KEY_BYTES = 8
 MIN_CARD_DIGITS = 8
 MAX_PLATE_LETTERS = 16
-MAX_DRIVER_LETTERS = 16
 HIDDEN_OF_PLATE = 3
 """Letters of a plate that are never shown, however short it is: some plates have four."""
 
@@ -21,10 +20,6 @@ HIDDEN_OF_PLATE = 3
 class TokenKind(StrEnum):
     CARD = "card"
     PLATE = "plate"
-    PHONE = "phone"
-    QR = "qr"
-    """A code that is shown and scanned, signed for one use."""
-    VOUCHER = "voucher"
 
 
 class Assurance(StrEnum):
@@ -34,32 +29,15 @@ class Assurance(StrEnum):
     """The card answered a cryptographic challenge."""
     IDENTIFIED = "identified"
     """Read or typed, and could be a copy: a UID, a plate."""
-    CAMERA = "camera"
-    """A plate that a camera read at the pump: the vehicle stands there, or somebody's picture of it."""
-    TAG = "tag"
-    """A tag at the vehicle, read at its tank: it can be copied, and not carried away unseen."""
-
-    @property
-    def rank(self) -> int:
-        """The higher, the surer."""
-        return _RANKS.index(self)
-
-
-_RANKS = (Assurance.IDENTIFIED, Assurance.CAMERA, Assurance.TAG, Assurance.PROVEN)
 
 
 class TokenRef(msgspec.Struct, frozen=True, array_like=True):
-    """A token as records and screens may hold it: a keyed hash to match, a masked text to show.
-
-    On disk and on the wire `shown` is empty and `sealed` holds it, under a key that can be destroyed; everywhere else
-    `sealed` is empty. Rows of before there were seals have it the other way round on disk too.
-    """
+    """A token as records and screens may hold it: a keyed hash to match, a masked text to show."""
 
     kind: TokenKind
     key: bytes
     shown: str
     assurance: Assurance
-    sealed: bytes = b""
 
 
 _PLATE_FOLD = str.maketrans(
@@ -104,14 +82,6 @@ def mask_plate(plate: str) -> str:
 def token_key(secret: bytes, kind: TokenKind, value: str) -> bytes:
     """The keyed hash of a folded plate or a checked card number: 8 bytes, one false match in 2 x 10^12."""
     return hmac.digest(secret, f"{kind}:{value}".encode(), hashlib.sha256)[:KEY_BYTES]
-
-
-def driver_key(secret: bytes, code: str) -> bytes:
-    """The keyed hash of a driver's code, as a list row has it. ValueError if it is none: 2 to 16 letters and digits."""
-    folded = code.strip().upper()
-    if not (folded.isalnum() and 2 <= len(folded) <= MAX_DRIVER_LETTERS):
-        raise ValueError(f"a driver's code has 2 to {MAX_DRIVER_LETTERS} letters and digits and nothing else")
-    return hmac.digest(secret, f"driver:{folded}".encode(), hashlib.sha256)[:KEY_BYTES]
 
 
 def card_token(secret: bytes, number: str, assurance: Assurance) -> TokenRef:

@@ -11,6 +11,9 @@ from card_io.reader import CardPresented, CardRefused, CardRemoved, ReaderEvent,
 from card_io.transport import run_session_blocking
 from sim.cards.field import FieldCard, LeftField
 
+ANSWER_MS = 2_000
+"""A card that takes longer for an answer counts as silent, as at the real readers."""
+
 
 class InlineReader:
     """Implements `CardReader`, and the card slot of simulated customers."""
@@ -27,7 +30,7 @@ class InlineReader:
         card.reset()
         session = IdentifySession(self._profile, self._keys, self._random_bytes)
         try:
-            facts = run_session_blocking(session, lambda frame: _transmit(card, frame))
+            facts = run_session_blocking(session, lambda frame: _transmitted(card, frame))
         except errors.CardError as error:
             self._events.put_nowait(CardRefused(error.kind, str(error)))
         else:
@@ -45,11 +48,11 @@ class InlineReader:
         self._events.put_nowait(None)
 
 
-def _transmit(card: FieldCard, frame: bytes) -> bytes:
+def _transmitted(card: FieldCard, frame: bytes) -> bytes:
     try:
         answer = card.transmit(frame)
     except LeftField:
         raise errors.CardRemoved("the card was taken away too early") from None
-    if answer is None:
+    if answer is None or card.latency_ms > ANSWER_MS:
         raise errors.CardSilent("the card did not answer")
     return answer

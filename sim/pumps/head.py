@@ -7,6 +7,7 @@ often that is. Knows no protocol, and no clock: every call is told `now_us`.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import Literal
 
 from controller.domain.quantities import Currency, UnitPrice, amount_for, volume_for
 from controller.domain.seams import US_PER_S
@@ -166,6 +167,13 @@ class PumpHead:
         counter.totaliser_ml = (counter.totaliser_ml + by_ml) % self._modulo_ml
 
     # --- the pump's electronics -----------------------------------------------------------------------------
+
+    @property
+    def lamp(self) -> Literal["off", "blinking", "on"]:
+        """As of the last look: blinking while a nozzle is out and waits to be let go, on while fuel may run."""
+        if self._out is None:
+            return "off"
+        return "on" if self._out in self._permitted else "blinking"
 
     @property
     def nozzle_out(self) -> int | None:

@@ -10,9 +10,11 @@ from typing import TypeVar
 
 import pytest
 import serial
+from click.testing import CliRunner
 
 from controller.pumps.azt2.frame import Answer, Reply, Request, encode_reply, encode_request
 from controller.pumps.azt2.messages import Command
+from sim.commands import sim
 from sim.control import (
     ControlClient,
     ControlError,
@@ -198,6 +200,28 @@ def test_a_customers_hands_and_what_one_sees(folder: Path) -> None:
     assert (squeezed.flowing, squeezed.volume_ml) == (False, 0), "nobody has allowed it"
     [nozzle] = before.nozzles
     assert (nozzle.grade, nozzle.price, nozzle.totaliser_ml) == ("diesel", "40.00", 1_000)
+
+
+def test_hands_and_eyes_from_a_shell(folder: Path) -> None:
+    runner = CliRunner()
+
+    def done(*words: str) -> str:
+        result = runner.invoke(sim, [*words, "--bench", str(folder)])
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    assert "pump5 two-wire  off, lamp off, nozzles in  0 ml, 0 minor\n   nozzle 1  autogas 24.35" in done("pumps")
+    assert "lamp blinking, nozzle 1 out" in done("lift", "pump5")
+    assert "lamp blinking" in done("squeeze", "5", "2000")
+    assert "lamp off, nozzles in" in done("hang-up", "pump5")
+    for words, says in (
+        (("lift", "pump9"), "there is no pump 9: expected one of 3, 5, 6"),
+        (("lift", "pump5", "2"), "nozzle"),
+        (("insert-card", "pump5", "9001"), "pump 5 has no reader"),
+        (("remove-card", "pump5"), "pump 5 has no reader"),
+    ):
+        result = runner.invoke(sim, [*words, "--bench", str(folder)])
+        assert (result.exit_code, says in result.output) == (1, True), result.output
 
 
 def test_a_card_needs_a_reader(folder: Path) -> None:

@@ -184,7 +184,7 @@ class House:
         assert self.dead, "it runs already"
         self._boots += 1
         self.dead, self.died_at = False, ""
-        self.journal = Journal(self.folder / "journal.db", randomness=Chance(SEED, f"seals/{self._boots}"))
+        self.journal = Journal(self.folder / "journal.db")
         chance = Chance(SEED, f"boot/{self._boots}")
         self.writer = Disk(self, self.journal, chance)
         link = None
