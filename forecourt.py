@@ -21,6 +21,7 @@ COMMANDS = {
     "demo": ("sim.demo", "demo", "A whole simulated station in one command, with its terminal."),
     "hq": ("sync.hq.commands", "hq", "Headquarters: receives what the stations send."),
     "journal": ("controller.commands", "journal", "The station's journal: show and verify it."),
+    "programme": ("controller.programme_commands", "programme", "Fuel programmes, and the laboratory for their rules."),
     "pump": ("controller.pump_commands", "pump", "Orders to a running station's pumps, as a till gives them."),
     "sim": ("sim.commands", "sim", "Simulated pumps, readers and printers, and whole simulated days."),
     "station": ("controller.commands", "station", "The station: set it up, run it."),

@@ -90,6 +90,7 @@ EDGES: dict[str, tuple[str, str]] = {
     ),
     "sync/hq/store.py": ("sqlite3", "headquarters' database"),
     # The simulator: the bench runs in real time, the world only touches what is listed.
+    "controller/programme_commands.py": (".open() .read_text()", "the command line names programmes and events"),
     "controller/wire/commands.py": (
         ".exists() .open() .read_text() loop.add_signal_handler signal",
         "the command line: recordings are files",
