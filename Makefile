@@ -4,7 +4,7 @@ BIN := .venv/bin
 RUN_STAMP := .venv/run.stamp
 TEST_STAMP := .venv/test.stamp
 
-.PHONY: demo test check bench crash format lock clean
+.PHONY: demo test check bench crash fuzz format lock clean
 
 demo: $(RUN_STAMP)
 	$(BIN)/forecourt demo
@@ -26,6 +26,10 @@ bench: $(RUN_STAMP)
 # A million power cuts under the journal, on all cores: about ten minutes. See docs/recovery.md.
 crash: $(TEST_STAMP)
 	$(BIN)/python -m tests.crash --cuts 1000000 --seed 1
+
+# Ten million bytes a protocol instead of what pumps say. FORECOURT_FUZZ_BYTES, FORECOURT_FUZZ_SEED: docs/testing.md.
+fuzz: $(TEST_STAMP)
+	FORECOURT_FUZZ_BYTES=$${FORECOURT_FUZZ_BYTES:-10000000} $(BIN)/python -m pytest -q -s tests/pumps/test_any_bytes.py
 
 format: $(TEST_STAMP)
 	$(BIN)/ruff format -q .

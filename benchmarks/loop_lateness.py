@@ -14,8 +14,9 @@ from typing import BinaryIO
 import msgspec
 
 from benchmarks.report import Check, Report, percentile
+from controller.domain.funds import Funds
 from controller.domain.quantities import Unit, UnitPrice
-from controller.domain.records import Delivery, Funds, Row, Stamp, decode_body
+from controller.domain.records import Delivery, Row, Stamp, decode_body
 from controller.domain.seams import ClockQuality
 from controller.machine import MachineClock
 from controller.store.journal import Journal

@@ -44,6 +44,10 @@ class JournalWriter(Protocol):
 
     async def set_cursor(self, seq: int) -> None: ...
 
+    async def with_journal(self, work: Callable[[Journal], T]) -> T:
+        """What `work` gives, done where the journal lives. Appends wait for it: keep it short."""
+        ...
+
     def on_append(self, callback: Callable[[], None]) -> None:
         """Call `callback` on the event loop after each commit."""
         ...
@@ -117,6 +121,9 @@ class InlineWriter(_Base):
         self._journal.set_cursor(seq)
         self._cursor = seq
 
+    async def with_journal(self, work: Callable[[Journal], T]) -> T:
+        return work(self._journal)
+
     async def close(self) -> None:
         self._journal.close()
 
@@ -164,6 +171,9 @@ class ThreadWriter(_Base):
     async def set_cursor(self, seq: int) -> None:
         await self._call(lambda journal: journal.set_cursor(seq))
         self._cursor = seq
+
+    async def with_journal(self, work: Callable[[Journal], T]) -> T:
+        return await self._call(work)
 
     async def close(self) -> None:
         """Finish what is queued, then close the file."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from controller.domain.records import Stamp, Started, Stopped
 from controller.domain.seams import ClockQuality
 from controller.store.journal import Journal
+from sim.chance import Chance
 
 ROOT = Path(__file__).resolve().parents[2]
 EPOCH = b"epoch--1"
@@ -16,7 +17,7 @@ PATIENCE_S = 60
 
 
 def open_journal(path: Path | str, epoch: bytes = EPOCH) -> Journal:
-    journal = Journal(path)
+    journal = Journal(path, randomness=Chance(1, "keys"))
     journal.begin_epoch(epoch)
     return journal
 

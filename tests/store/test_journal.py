@@ -299,8 +299,8 @@ def test_another_database_is_refused_and_left_as_it_was(path: Path) -> None:
 
 def test_a_journal_of_a_newer_program_is_refused(path: Path) -> None:
     open_journal(path).close()
-    tamper(path, "PRAGMA user_version = 2")
-    with pytest.raises(JournalDamaged, match="has schema 2, this program knows 1: use the newer program"):
+    tamper(path, "PRAGMA user_version = 3")
+    with pytest.raises(JournalDamaged, match="has schema 3, this program knows 2: use the newer program"):
         Journal(path)
 
 

@@ -248,3 +248,20 @@ def test_a_simulated_full_disk_is_an_error_at_once() -> None:
         await writer.close()
 
     run(main)
+
+
+def test_work_is_done_where_the_journal_lives_and_its_error_is_the_callers(journal: SlowJournal) -> None:
+    async def main() -> None:
+        journal.may_go.set()
+        writer = ThreadWriter(journal, HandClock(), BOOT)
+        await writer.append(Stopped("x"))
+        assert await writer.with_journal(lambda given: (given.verify(), threading.current_thread().name)) == (
+            1,
+            "journal",
+        )
+        with pytest.raises(ZeroDivisionError):
+            await writer.with_journal(lambda _: 1 // 0)
+        await writer.append(Stopped("y"))
+        await writer.close()
+
+    asyncio.run(main())
