@@ -5,6 +5,7 @@ must not know each other (the controller and the sync) are put together here.
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -16,18 +17,21 @@ if TYPE_CHECKING:
     from controller.domain.headquarters import Headquarters
     from controller.domain.seams import Clock, Randomness
     from controller.store.writer import JournalWriter
+    from sync.hq.cards.office import CardSlot
 
 COMMANDS = {
+    "card": ("sync.hq.cards.commands", "card", "Headquarters' card office: issue, read, load and renew fuel cards."),
     "demo": ("sim.demo", "demo", "A whole simulated station in one command, with its terminal."),
     "hq": ("sync.hq.commands", "hq", "Headquarters: receives what the stations send."),
-    "journal": ("controller.commands", "journal", "The station's journal: show and verify it."),
+    "journal": ("controller.journal_commands", "journal", "The station's journal: show, verify, export and erase."),
+    "keys": ("sync.hq.cards.key_commands", "keys", "The network's card keys, and what a station gets of them."),
     "programme": ("controller.programme_commands", "programme", "Fuel programmes, and the laboratory for their rules."),
     "pump": ("controller.pump_commands", "pump", "Orders to a running station's pumps, as a till gives them."),
     "sim": ("sim.commands", "sim", "Simulated pumps, readers and printers, and whole simulated days."),
     "station": ("controller.commands", "station", "The station: set it up, run it."),
     "terminal": ("terminal.commands", "terminal", "The attendant's terminal."),
     "wire": ("controller.wire.commands", "wire", "What passes on a pump line: decode, record, show and replay it."),
-    "whitelist": ("controller.commands", "whitelist", "The list of cards and plates."),
+    "whitelist": ("controller.whitelist_commands", "whitelist", "The list of cards, plates and phones."),
 }
 """By name: module, attribute, and one line of help, so that `--help` loads none of them."""
 
@@ -50,6 +54,13 @@ def make_link(
         clock=clock,
         randomness=randomness,
     )
+
+
+def simulated_cards(path: Path) -> CardSlot:
+    """A simulated card, or a folder of them, where the card office's reader would be."""
+    from sim.cards.slot import SimulatedSlot
+
+    return SimulatedSlot(path)
 
 
 class _FrontDoor(click.Group):
@@ -75,6 +86,7 @@ class _FrontDoor(click.Group):
 def main(ctx: click.Context) -> None:
     """Forecourt runs a fuel station: pumps, cards, offline decisions, receipts, headquarters, and a simulator of it."""
     ctx.obj = make_link
+    ctx.meta["forecourt.simulated_cards"] = simulated_cards
 
 
 if __name__ == "__main__":

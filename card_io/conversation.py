@@ -29,7 +29,7 @@ from card_io.desfire.commands import (
 from card_io.desfire.crypto import BLOCK, CardKey, same
 from card_io.desfire.ev1 import authenticate_ev1
 from card_io.desfire.ev2 import Ev2Channel, authenticate_ev2_first
-from card_io.errors import AnotherCard, NotOurCard, ProofFailed
+from card_io.errors import AnotherCard, CardCloned, NotOurCard
 from card_io.keys import KeyStore
 from card_io.layout import (
     COUNTERS_MODE,
@@ -107,7 +107,7 @@ class Conversation:
         """That the UID which chose the keys is the card's."""
         uid = yield from get_card_uid(self.channel)
         if not same(uid, self.uid):
-            raise ProofFailed("the card claims one UID and proves another")
+            raise CardCloned("the card claims one UID and proves another")
 
     def header(self) -> Steps[CardHeader]:
         return CardHeader.decode((yield from read_data(self.channel, HEADER_FILE, HEADER_LENGTH, HEADER_MODE)))

@@ -78,6 +78,10 @@ class EntitlementForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         except ValueError as error:
             raise EntitlementFormRefused(f"the entitlement cannot be made ({error})") from None
 
+    def check(self) -> None:
+        """Raises EntitlementFormRefused for what is wrong with any card."""
+        self.entitlement(bytes(7), CardHeader("00000000", "X", "X", 0), bytes(8))
+
 
 def read_form(text: bytes | str, name: str) -> EntitlementForm:
     """The form from a file's text; `name` is the file's, for errors. Raises EntitlementFormRefused."""
@@ -85,6 +89,5 @@ def read_form(text: bytes | str, name: str) -> EntitlementForm:
         form = msgspec.toml.decode(text, type=EntitlementForm)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise EntitlementFormRefused(f"{name} is no entitlement ({error})") from None
-    sample = CardHeader("00000000", "X", "X", 0)
-    form.entitlement(bytes(7), sample, bytes(8))  # what is wrong with any card is wrong here
+    form.check()
     return form

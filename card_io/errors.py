@@ -38,11 +38,25 @@ class ServiceDown(CardError):
     todo = "start the PC/SC service (systemctl start pcscd); the reader comes back by itself"
 
 
+class ReaderDenied(CardError):
+    """This user may not use the reader: polkit decides that where pcscd asks it."""
+
+    kind = "reader_denied"
+    todo = "let this user use PC/SC: add a polkit rule for org.debian.pcsc-lite.access_pcsc and .access_card"
+
+
 class ReaderExtraMissing(CardError):
     """pyscard isn't installed."""
 
     kind = "reader_extra_missing"
     todo = "PC/SC readers need the extra: pip install 'forecourt[pcsc]' (needs swig, libpcsclite-dev, gcc)"
+
+
+class NoCard(CardError):
+    """Nobody put a card on the reader, or took the last one away, in the time that there was for it."""
+
+    kind = "no_card"
+    todo = "put the next card on the reader and start again"
 
 
 class CardRemoved(CardError):
@@ -107,6 +121,13 @@ class ProofFailed(CardError):
     todo = "do not accept this card"
 
 
+class CardCloned(ProofFailed):
+    """The card holds the keys of another UID than it has: they were taken out of the card that they were made for."""
+
+    kind = "card_cloned"
+    todo = "do not accept this card, and tell headquarters"
+
+
 class AnotherCard(CardError):
     """Not the card that was shown before: all DESFire cards look alike until they prove who they are."""
 
@@ -161,6 +182,13 @@ class DebitNotOpen(CardError):
 
     kind = "debit_not_open"
     todo = "nothing can be given back here: headquarters releases what is left of it"
+
+
+class ReleaseForged(CardError):
+    """A release of a purse's debit that headquarters did not sign, or not for this station."""
+
+    kind = "release_forged"
+    todo = "read it again from its letter, every character of it"
 
 
 class KeyMissing(CardError):

@@ -25,6 +25,7 @@ from card_io.errors import KeyFileRefused, KeyMissing
 
 KEY_FILE_FORMATS = (1, 2)  # 1 had read keys only
 KEY_FILE_BYTES_MAX = 64 * 1024  # 256 versions fit many times over
+PUBLIC_KEY_LENGTH = 32  # Ed25519
 READ_KEY_NUMBERS = frozenset({READ_KEY_NUMBER, *GUEST_KEY_NUMBERS})
 STATION_KEY_NUMBERS = READ_KEY_NUMBERS | {DEBIT_KEY_NUMBER}
 
@@ -101,6 +102,7 @@ class _KeyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     format: int
     read_keys: dict[str, str] = {}
     keys: dict[str, dict[str, str]] = {}
+    issuer_keys: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return "_KeyFile(...)"
@@ -110,13 +112,17 @@ class FileKeyStore(KeyRing):
     """Masters from an owner-only JSON file: `{"format": 1, "read_keys": {"1": "<32 hex digits>"}}`.
 
     Format 2 has further keys by number and version beside them: `"keys": {"2": {"1": "<32 hex digits>"}}`; numbers
-    are 1, 2 and 5 to 9, a station is refused any other. Raises KeyFileRefused when the file is missing, readable by
+    are 1, 2 and 5 to 9, a station is refused any other. `"issuer_keys": ["<64 hex digits>"]` are headquarters' public
+    keys, with which entitlements are checked; no secret. Raises KeyFileRefused when the file is missing, readable by
     others, owned by someone else, or broken.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        super().__init__(*_masters(path, read_private(path, KEY_FILE_BYTES_MAX)))
+        content = _content(path, read_private(path, KEY_FILE_BYTES_MAX))
+        super().__init__(*_masters(path, content))
+        self.issuer_keys = _issuer_keys(path, content)
+        """Headquarters' public keys, 32 bytes each; goes into `CardProfile.issuer_keys`."""
 
 
 def read_private(path: Path, bytes_max: int) -> bytes:
@@ -136,15 +142,29 @@ def read_private(path: Path, bytes_max: int) -> bytes:
         return file.read(bytes_max)
 
 
-def _masters(path: Path, raw: bytes) -> tuple[dict[int, bytes], dict[int, dict[int, bytes]]]:
+def _content(path: Path, raw: bytes) -> _KeyFile:
     # the cause is cut off on purpose: it would carry the file's text
     try:
         content = msgspec.json.decode(raw, type=_KeyFile)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         raise KeyFileRefused(f"the key file {path} is not the JSON that it should be") from None
-    if content.format not in KEY_FILE_FORMATS or (content.format == 1 and content.keys):
+    if content.format not in KEY_FILE_FORMATS or (content.format == 1 and (content.keys or content.issuer_keys)):
         formats = " or ".join(map(str, KEY_FILE_FORMATS))
         raise KeyFileRefused(f"the key file {path} has format {content.format}, not {formats}, or more than it may")
+    return content
+
+
+def _issuer_keys(path: Path, content: _KeyFile) -> tuple[bytes, ...]:
+    try:
+        found = tuple(map(bytes.fromhex, content.issuer_keys))
+    except ValueError:
+        found = (b"",)
+    if any(len(key) != PUBLIC_KEY_LENGTH for key in found):
+        raise KeyFileRefused(f"the key file {path} has an issuer key that is not {2 * PUBLIC_KEY_LENGTH} hex digits")
+    return found
+
+
+def _masters(path: Path, content: _KeyFile) -> tuple[dict[int, bytes], dict[int, dict[int, bytes]]]:
     others: dict[int, dict[int, bytes]] = {}
     for number, versions in content.keys.items():
         if not number.isdecimal() or int(number) not in STATION_KEY_NUMBERS:

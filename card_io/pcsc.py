@@ -1,7 +1,8 @@
 """A PC/SC reader, as the station holds it: a child process that is watched, killed when it hangs, started again.
 
-The child (`card_io.pcsc_child`) does all that touches pcscd. This side gives it its keys over the pipe, passes on
-its events, and knows two things about it: it speaks at least each second, and it may die at any time.
+The child (`card_io.pcsc_child`) does all that touches pcscd. This side gives it its keys and orders over the pipe,
+passes on its events, and knows two things about it: it speaks at least each second, and it may die at any time. An
+order whose child died without an answer is of unknown outcome.
 """
 
 from __future__ import annotations
@@ -17,12 +18,16 @@ from pathlib import Path
 
 import msgspec
 
+from card_io import errors
 from card_io.application import CardProfile
 from card_io.keys import KeyRing
-from card_io.pcsc_link import EXIT_HUNG, EXIT_NO_PYSCARD, Alive, Line, Start
+from card_io.orders import CardOrder, ChangeOrder, ResolveOrder, Unresolved, not_begun, unheard, unread
+from card_io.pcsc_link import EXIT_HUNG, EXIT_NO_PYSCARD, Alive, Answer, Ask, Line, Start
+from card_io.purse import Resolved
 from card_io.reader import CardPresented, CardRemoved, ReaderDown, ReaderEvent, ReaderUp, Sleep, pause
+from card_io.transaction import Changed
 
-SESSION_MS = 4_000  # nine APDUs take some 100 ms on a real card; a customer waits no longer than this
+SESSION_MS = 4_000  # a purse's debit takes some 25 APDUs, half a second on a real card; nobody waits longer than this
 SILENCE_MS = SESSION_MS + 4_000  # the child says nothing during a session, and each second otherwise
 END_MS = 2_000  # how long a child that was told to end may take
 RETRY_FIRST_MS, RETRY_MAX_MS = 100, 5_000
@@ -56,7 +61,11 @@ class PcscReader:
         self._silence_ms = silence_ms
         self._closing = asyncio.Event()
         self._child: Process | None = None
+        self._listens = False
         self._down_text: str | None = None
+        self._events: asyncio.Queue[ReaderEvent | None] = asyncio.Queue()
+        self._asked: dict[int, asyncio.Future[Answer | None]] = {}
+        self._asks = 0
 
     @property
     def child_pid(self) -> int | None:
@@ -65,6 +74,54 @@ class PcscReader:
 
     async def events(self) -> AsyncIterator[ReaderEvent]:
         """See CardReader."""
+        # a task of its own reads the pipe: who gives an order between two events gets its answer too
+        keeping = asyncio.create_task(self._keep_child())
+        keeping.add_done_callback(lambda _: self._events.put_nowait(None))
+        try:
+            while (event := await self._events.get()) is not None:
+                yield event
+            await keeping
+        finally:
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
+
+    async def close(self) -> None:
+        """See CardReader."""
+        self._closing.set()
+        if self._child is not None:
+            await self._end(self._child)
+
+    async def change(self, order: ChangeOrder) -> Changed:
+        """See CardReader."""
+        if not self._listens:
+            return not_begun(self._gone())
+        answer = await self._ask(order)
+        if answer is None or answer.changed is None:
+            return unheard(self._gone())
+        return answer.changed
+
+    async def resolve(self, order: ResolveOrder) -> Resolved | Unresolved:
+        """See CardReader."""
+        answer = await self._ask(order) if self._listens else None
+        if answer is None:
+            return unread(self._gone())
+        return answer.resolved or answer.unresolved or unread(self._gone())
+
+    def _gone(self) -> errors.ReaderGone:
+        return errors.ReaderGone("the card reader's process is not there")
+
+    async def _ask(self, order: CardOrder) -> Answer | None:
+        """The child's answer; None when it ended without one, whatever it had done."""
+        child = self._child
+        assert child is not None
+        assert child.stdin is not None
+        self._asks += 1
+        answer: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
+        self._asked[self._asks] = answer
+        child.stdin.write(msgspec.json.encode(Ask(self._asks, order)) + b"\n")
+        return await answer  # in time: a child that is silent for too long is killed, and that ends it too
+
+    async def _keep_child(self) -> None:
         retry_ms = RETRY_FIRST_MS
         start = self._start
         while not self._closing.is_set():
@@ -76,38 +133,38 @@ class PcscReader:
                     async for event in self._lines(child):
                         if isinstance(event, CardPresented | CardRemoved):
                             retry_ms = RETRY_FIRST_MS
-                        if self._is_news(event):
-                            yield event
+                        self._say(event)
                 except TimeoutError:
                     why = f"it was silent for {self._silence_ms} ms"
                     child.kill()  # who doesn't speak doesn't listen
                 except (msgspec.MsgspecError, ValueError, OSError) as error:
                     why = f"it spoke nonsense ({type(error).__name__})"
             finally:
+                self._listens = False
                 code = await self._end(child)
+                self._answer_none()
             if self._closing.is_set():
                 return
             start = msgspec.structs.replace(self._start, ignore_present=code == EXIT_HUNG)
-            down = ReaderDown(_why_down(code, why))
-            if code != EXIT_NO_PYSCARD and self._is_news(down):
-                yield down
+            if code != EXIT_NO_PYSCARD:
+                self._say(ReaderDown(_why_down(code, why)))
             await pause(self._sleep, retry_ms, self._closing)
             retry_ms = min(2 * retry_ms, RETRY_MAX_MS)
 
-    async def close(self) -> None:
-        """See CardReader."""
-        self._closing.set()
-        if self._child is not None:
-            await self._end(self._child)
+    def _answer_none(self) -> None:
+        asked, self._asked = self._asked, {}
+        for answer in asked.values():
+            if not answer.done():
+                answer.set_result(None)
 
-    def _is_news(self, event: ReaderEvent) -> bool:
+    def _say(self, event: ReaderEvent) -> None:
         if isinstance(event, ReaderDown):
-            news = event.text != self._down_text
+            if event.text == self._down_text:
+                return
             self._down_text = event.text
-            return news
         if isinstance(event, ReaderUp):
             self._down_text = None
-        return True
+        self._events.put_nowait(event)
 
     async def _spawn(self) -> Process:
         # the child must find this very package, wherever the station was started
@@ -126,6 +183,7 @@ class PcscReader:
         assert child.stdin is not None
         child.stdin.write(msgspec.json.encode(start) + b"\n")
         await child.stdin.drain()
+        self._listens = True
 
     async def _lines(self, child: Process) -> AsyncIterator[ReaderEvent]:
         assert child.stdout is not None
@@ -134,9 +192,15 @@ class PcscReader:
                 raw = await child.stdout.readline()
             if not raw:
                 return
-            line = _DECODER.decode(raw)
-            if not isinstance(line, Alive):
-                yield line
+            match _DECODER.decode(raw):
+                case Alive():
+                    pass
+                case Answer() as answer:
+                    asked = self._asked.pop(answer.number, None)
+                    if asked is not None and not asked.done():
+                        asked.set_result(answer)
+                case event:
+                    yield event
 
     async def _end(self, child: Process) -> int:
         """Ends the child, by its own will or by force, and gives its exit code."""

@@ -5,13 +5,16 @@ thread with a deadline, because a silent card blocks SCardTransmit for ever and 
 monitors die without a word when pcscd restarts, so this has its own SCardGetStatusChange loop, which makes its
 context anew. Cards are left powered (SCARD_LEAVE_CARD): the default would reset them under other programs.
 
+Orders of the station are carried out between two looks at the reader, so that no two sessions cross; who brings one in
+wakes the look. A hung session of an order is asked what it knows before the process ends: whether the commit was sent.
+
 It must not know what a card is for; `card_io.pcsc_link` says what comes in and goes out.
 """
 
 from __future__ import annotations
 
 import os
-import re
+import queue
 import sys
 import threading
 import time
@@ -19,58 +22,49 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from types import ModuleType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import msgspec
 
 from card_io import errors
-from card_io.identify import CardFacts, IdentifySession
+from card_io.facts import CardFacts
+from card_io.identify import TapSession
 from card_io.keys import KeyRing
-from card_io.pcsc_link import EXIT_HUNG, EXIT_NO_PYSCARD, TICK_MS, Alive, Line, Start
+from card_io.orders import ChangeOrder, ResolveOrder, change_session, not_begun, resolve_session, unheard, unread
+from card_io.pcsc_link import EXIT_HUNG, EXIT_NO_PYSCARD, TICK_MS, Alive, Answer, Ask, Line, Start
+from card_io.pcsc_results import CANCELLED, NO_READERS, TIMEOUT, check, only_one
 from card_io.reader import CardPresented, CardRefused, CardRemoved, ReaderDown, ReaderUp
+from card_io.session import StepSession
+from card_io.transaction import Changed
 from card_io.transport import run_session_blocking
 
+T = TypeVar("T")
+
 RETRY_MS = 250  # how soon pcscd and the reader are looked for again; both are cheap to ask
-
-_TIMEOUT = 0x8010000A
-_NO_READERS = 0x8010002E
-
-# What PC/SC's results mean, as seen with pcsc-lite 1.9: pcscd gone is 80100013 and then 8010001D; a card torn out
-# in mid-command is 80100016 or success without an answer; a swap under an open handle is 80100069.
-_RESULTS: dict[int, tuple[type[errors.CardError], str]] = {
-    0x8010001D: (errors.ServiceDown, "the PC/SC service does not run"),
-    0x8010001E: (errors.ServiceDown, "the PC/SC service stopped"),
-    0x80100013: (errors.ServiceDown, "the PC/SC service broke off"),
-    0x80100003: (errors.ServiceDown, "the PC/SC service was restarted"),
-    0x80100009: (errors.ReaderGone, "the reader is gone"),
-    0x80100017: (errors.ReaderGone, "the reader does not answer"),
-    0x8010002E: (errors.ReaderGone, "no card reader is connected"),
-    0x8010000B: (errors.SharingViolation, "another program holds the card"),
-    0x80100068: (errors.CardReset, "another program reset the card"),
-    0x8010000A: (errors.CardSilent, "the card did not answer in time"),
-    0x80100066: (errors.CardSilent, "the card does not answer"),
-    0x8010000C: (errors.CardRemoved, "the card was taken away too early"),
-    0x80100016: (errors.CardRemoved, "the card was taken away too early"),
-    0x80100067: (errors.CardRemoved, "the card lost its power"),
-    0x80100069: (errors.CardRemoved, "the card was taken away too early"),
-}
+WAKE_MS = 5  # how often a look at the reader is called off until the order that came is taken
 
 
 def main() -> NoReturn:
     """Runs until stdin ends. A hung card ends it with EXIT_HUNG, no pyscard with EXIT_NO_PYSCARD."""
     start = msgspec.json.decode(sys.stdin.buffer.readline(), type=Start)
-    threading.Thread(target=_end_with_stdin, daemon=True).start()
     try:
         from smartcard import scard
     except ImportError:
         _say(ReaderDown(str(errors.ReaderExtraMissing("pyscard is not installed"))))
         sys.exit(EXIT_NO_PYSCARD)
-    _Watcher(scard, start).run()
+    watcher = _Watcher(scard, start)
+    threading.Thread(target=_hear, args=(watcher,), daemon=True).start()
+    watcher.run()
 
 
-def _end_with_stdin() -> None:
-    sys.stdin.buffer.read()
-    os._exit(0)  # not sys.exit: a thread may hang in pcscd
+def _hear(watcher: _Watcher) -> None:
+    """Takes orders until stdin ends, and the process with it."""
+    decoder = msgspec.json.Decoder(Ask)
+    try:
+        for line in sys.stdin.buffer:
+            watcher.ask(decoder.decode(line))
+    finally:
+        os._exit(0)  # not sys.exit: a thread may hang in pcscd
 
 
 def _say(line: Line) -> None:
@@ -88,11 +82,20 @@ class _Watcher:
         self._scard: Any = scard  # pyscard has no types
         self._start = start
         self._keys = KeyRing.from_handover(start.masters)
-        self._pattern = re.compile(start.pattern)
         self._ignore_present = start.ignore_present
         self._worker = ThreadPoolExecutor(1)
         self._stage = ""  # what the worker is at, for the error when it hangs
         self._down: str | None = None
+        self._asks: queue.SimpleQueue[Ask] = queue.SimpleQueue()
+        self._watching: int | None = None  # the context of the look that can be called off
+
+    def ask(self, ask: Ask) -> None:
+        """From another thread: an order for the card. Returns when it is taken."""
+        self._asks.put(ask)
+        while not self._asks.empty():
+            if (context := self._watching) is not None:
+                self._scard.SCardCancel(context)  # one that comes before the look does nothing: so again
+            time.sleep(WAKE_MS / 1000)
 
     def run(self) -> NoReturn:
         while True:
@@ -106,13 +109,14 @@ class _Watcher:
                 if str(error) != self._down:
                     self._down = str(error)
                     _say(ReaderDown(self._down))
+                self._refuse_asks(error)
             _say(Alive())
             time.sleep(RETRY_MS / 1000)
 
     @contextmanager
     def _context(self) -> Iterator[int]:
         result, context = self._scard.SCardEstablishContext(self._scard.SCARD_SCOPE_USER)
-        _check(result)
+        check(result)
         try:
             yield context
         finally:
@@ -120,15 +124,9 @@ class _Watcher:
 
     def _reader_name(self, context: int) -> str:
         result, names = self._scard.SCardListReaders(context, [])
-        if result & 0xFFFFFFFF != _NO_READERS:
-            _check(result)
-        found = [name for name in names if self._pattern.search(name)]
-        if len(found) == 1:
-            return str(found[0])
-        # The order of readers changes from start to start, so there is no "first" one
-        there = ", ".join(sorted(names)) or "none"
-        how_many = "no reader fits" if not found else f"{len(found)} readers fit"
-        raise errors.ReaderGone(f"{how_many} the name {self._start.pattern!r}; there are: {there}")
+        if result & 0xFFFFFFFF != NO_READERS:
+            check(result)
+        return only_one(self._start.pattern, list(map(str, names)))
 
     def _watch(self, context: int, name: str) -> None:
         """Waits for cards to come and go. Raises ServiceDown or ReaderGone."""
@@ -137,11 +135,14 @@ class _Watcher:
         card_in = False
         moves: int | None = None
         while True:
+            self._carry_out_asks(context, name)
+            self._watching = context
             result, states = scard.SCardGetStatusChange(context, TICK_MS, [(name, known)])
-            if result & 0xFFFFFFFF == _TIMEOUT:
+            self._watching = None
+            if result & 0xFFFFFFFF in (TIMEOUT, CANCELLED):
                 _say(Alive())
                 continue
-            _check(result)
+            check(result)
             state = states[0][1]
             if state & (scard.SCARD_STATE_UNKNOWN | scard.SCARD_STATE_UNAVAILABLE | scard.SCARD_STATE_IGNORE):
                 raise errors.ReaderGone(f"the reader {name!r} is gone")
@@ -163,13 +164,11 @@ class _Watcher:
             known = state & ~scard.SCARD_STATE_CHANGED
 
     def _read_card(self, context: int, name: str) -> None:
-        future = self._worker.submit(self._identify_twice, context, name)
+        future = self._worker.submit(self._tap_twice, context, name)
         try:
             facts = future.result(self._start.session_ms / 1000)
         except TimeoutError:
-            error: errors.CardError = errors.CardSilent(f"the card did not answer within {self._start.session_ms} ms")
-            if self._stage == "lock":
-                error = errors.SharingViolation("another program holds the card")
+            error = self._why_hung()
             _say(CardRefused(error.kind, str(error)))
             os._exit(EXIT_HUNG)  # the worker can't be freed; a new process can be had
         except (errors.ServiceDown, errors.ReaderGone):
@@ -179,24 +178,76 @@ class _Watcher:
         else:
             _say(CardPresented(facts))
 
-    def _identify_twice(self, context: int, name: str) -> CardFacts:
-        try:
-            return self._identify(context, name)
-        except errors.CardReset:
-            return self._identify(context, name)  # somebody else's start-up, most likely: once more, from the start
+    def _why_hung(self) -> errors.CardError:
+        if self._stage == "lock":
+            return errors.SharingViolation("another program holds the card")
+        return errors.CardSilent(f"the card did not answer within {self._start.session_ms} ms")
 
-    def _identify(self, context: int, name: str) -> CardFacts:
+    def _carry_out_asks(self, context: int, name: str) -> None:
+        while not self._asks.empty():
+            ask = self._asks.get()
+            if isinstance(ask.order, ResolveOrder):
+                self._resolve(ask.number, ask.order, context, name)
+            else:
+                self._change(ask.number, ask.order, context, name)
+
+    def _change(self, number: int, order: ChangeOrder, context: int, name: str) -> None:
+        session = change_session(order, self._start.profile, self._keys, os.urandom)
+        try:
+            changed = self._in_time(session, context, name)
+        except TimeoutError:
+            error = self._why_hung()
+            said = _last_word(session, error) if self._stage == "transmit" else not_begun(error)
+            _say(Answer(number, changed=said))
+            os._exit(EXIT_HUNG)
+        except errors.CardError as error:
+            changed = not_begun(error)  # once begun, the session itself knows what became of it
+        _say(Answer(number, changed=changed))
+
+    def _resolve(self, number: int, order: ResolveOrder, context: int, name: str) -> None:
+        session = resolve_session(order, self._start.profile, self._keys, os.urandom)
+        try:
+            resolved = self._in_time(session, context, name)
+        except TimeoutError:
+            _say(Answer(number, unresolved=unread(self._why_hung())))
+            os._exit(EXIT_HUNG)
+        except errors.CardError as error:
+            _say(Answer(number, unresolved=unread(error)))
+        else:
+            _say(Answer(number, resolved=resolved))
+
+    def _in_time(self, session: StepSession[T], context: int, name: str) -> T:
+        """Carries a session out on the worker. Raises TimeoutError when a card holds that for ever."""
+        return self._worker.submit(self._in_field, session, context, name).result(self._start.session_ms / 1000)
+
+    def _refuse_asks(self, error: errors.CardError) -> None:
+        while not self._asks.empty():
+            ask = self._asks.get()
+            if isinstance(ask.order, ResolveOrder):
+                _say(Answer(ask.number, unresolved=unread(error)))
+            else:
+                _say(Answer(ask.number, changed=not_begun(error)))
+
+    def _tap_twice(self, context: int, name: str) -> CardFacts:
+        try:
+            return self._tap(context, name)
+        except errors.CardReset:
+            return self._tap(context, name)  # somebody else's start-up, most likely: once more, from the start
+
+    def _tap(self, context: int, name: str) -> CardFacts:
+        return self._in_field(TapSession(self._start.profile, self._keys, os.urandom), context, name)
+
+    def _in_field(self, session: StepSession[T], context: int, name: str) -> T:
         scard = self._scard
         self._stage = "connect"
         protocols = scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1
         result, card, protocol = scard.SCardConnect(context, name, scard.SCARD_SHARE_SHARED, protocols)
-        _check(result)
+        check(result)
         try:
             self._stage = "lock"
-            _check(scard.SCardBeginTransaction(card))
+            check(scard.SCardBeginTransaction(card))
             self._stage = "transmit"
             try:
-                session = IdentifySession(self._start.profile, self._keys, os.urandom)
                 return run_session_blocking(session, lambda apdu: self._transmit(card, protocol, apdu))
             finally:
                 scard.SCardEndTransaction(card, scard.SCARD_LEAVE_CARD)
@@ -207,18 +258,19 @@ class _Watcher:
         scard = self._scard
         header = scard.SCARD_PCI_T0 if protocol == scard.SCARD_PROTOCOL_T0 else scard.SCARD_PCI_T1
         result, answer = scard.SCardTransmit(card, header, list(apdu))
-        _check(result)
+        check(result)
         if not answer:
             raise errors.CardRemoved("the card was taken away too early")
         return bytes(answer)
 
 
-def _check(result: int) -> None:
-    code = result & 0xFFFFFFFF  # pyscard gives it signed
-    if code == 0:
-        return
-    error, what = _RESULTS.get(code, (errors.GarbledAnswer, "the reader failed"))
-    raise error(f"{what} (PC/SC {code:08X})")
+def _last_word(session: StepSession[Changed], error: errors.CardError) -> Changed:
+    """What a session knows of itself whose worker hangs and will never go on with it."""
+    try:
+        session.fail(error)
+        return session.result
+    except (ValueError, RuntimeError):
+        return unheard(error)  # the worker came back in this very moment
 
 
 if __name__ == "__main__":

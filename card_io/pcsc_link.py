@@ -1,8 +1,8 @@
 """What the station and its PC/SC child say to each other: JSON lines over the child's stdin and stdout.
 
-To the child: one `Start`, then nothing; the end of stdin is the order to end. From the child: `Alive` at least each
-second while it waits, and the reader's events. Keys travel in `Start` and only there: a pipe is seen by nobody else,
-an argument or an environment variable is. Knows neither pcscd nor processes.
+To the child: one `Start`, then an `Ask` for each order; the end of stdin is the order to end. From the child: `Alive`
+at least each second while it waits, the reader's events, and one `Answer` for each `Ask`. Keys travel in `Start` and
+only there: a pipe is seen by nobody else, an argument or an environment variable is. Knows neither pcscd nor processes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,10 @@ from typing import TypeAlias
 import msgspec
 
 from card_io.application import CardProfile
+from card_io.orders import CardOrder, Unresolved
+from card_io.purse import Resolved
 from card_io.reader import CardPresented, CardRefused, CardRemoved, ReaderDown, ReaderUp
+from card_io.transaction import Changed
 
 TICK_MS = 1_000  # how often the child shows that it lives
 EXIT_HUNG = 3  # a card holds a thread of the child for ever
@@ -36,8 +39,24 @@ class Start(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return f"Start({self.pattern!r})"
 
 
+class Ask(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An order for the card in the field, and the number under which it is answered."""
+
+    number: int
+    order: CardOrder
+
+
+class Answer(msgspec.Struct, frozen=True, tag="answer"):
+    """What became of an order: one of the three, the last two of a ResolveOrder only."""
+
+    number: int
+    changed: Changed | None = None
+    resolved: Resolved | None = None
+    unresolved: Unresolved | None = None
+
+
 class Alive(msgspec.Struct, frozen=True, tag="alive"):
     """Nothing new."""
 
 
-Line: TypeAlias = CardPresented | CardRefused | CardRemoved | ReaderDown | ReaderUp | Alive
+Line: TypeAlias = CardPresented | CardRefused | CardRemoved | ReaderDown | ReaderUp | Answer | Alive

@@ -3,6 +3,9 @@
 Events come in this order, and a consumer may lean on it: nothing but ReaderDown comes before ReaderUp; each card is
 one CardPresented or one CardRefused, then CardRemoved; ReaderDown ends whatever card was shown, without a
 CardRemoved of its own. The events are also the lines that the PC/SC child writes, hence msgspec structs.
+
+A card in the field may be changed, by an order that names it. One session at a time is the reader's own affair: an
+order waits for the session before it. Orders may be given by whoever iterates the events, between two of them.
 """
 
 from __future__ import annotations
@@ -13,7 +16,10 @@ from typing import Protocol, TypeAlias
 
 import msgspec
 
-from card_io.identify import CardFacts
+from card_io.facts import CardFacts
+from card_io.orders import ChangeOrder, ResolveOrder, Unresolved
+from card_io.purse import Resolved
+from card_io.transaction import Changed
 
 Sleep: TypeAlias = Callable[[int], Awaitable[None]]
 """Waits so many milliseconds; comes from whoever owns the clock."""
@@ -53,6 +59,15 @@ class CardReader(Protocol):
     """One reader. `events()` is iterated once, by one task; `close()` ends it from another, and may come twice."""
 
     def events(self) -> AsyncIterator[ReaderEvent]: ...
+
+    async def change(self, order: ChangeOrder) -> Changed:
+        """Carry out a change on the card in the field. Never raises a CardError, and ends within bounded time.
+
+        "unknown" also where the reader's own process ended meanwhile.
+        """
+
+    async def resolve(self, order: ResolveOrder) -> Resolved | Unresolved:
+        """Read what became of a debit from the card in the field."""
 
     async def close(self) -> None: ...
 

@@ -22,8 +22,18 @@ from dataclasses import dataclass, field
 
 from card_io import errors
 from card_io.application import CardProfile
-from card_io.identify import CardFacts, IdentifySession
+from card_io.identify import TapSession
 from card_io.keys import KeyStore
+from card_io.orders import (
+    ChangeOrder,
+    ResolveOrder,
+    Unresolved,
+    change_session,
+    not_begun,
+    resolve_session,
+    unread,
+)
+from card_io.purse import Resolved
 from card_io.reader import (
     CardPresented,
     CardRefused,
@@ -34,6 +44,7 @@ from card_io.reader import (
     Sleep,
     pause,
 )
+from card_io.transaction import Changed
 from card_io.transport import run_session
 
 INSERTED, REMOVED, APDU = 1, 2, 3
@@ -99,6 +110,7 @@ class TcpReader:
         self._answer_ms = answer_ms
         self._closing = asyncio.Event()
         self._link: _Link | None = None
+        self._session = asyncio.Lock()
 
     async def events(self) -> AsyncIterator[ReaderEvent]:
         """See CardReader."""
@@ -135,14 +147,42 @@ class TcpReader:
         if self._link is not None:
             await self._link.aclose()
 
+    async def change(self, order: ChangeOrder) -> Changed:
+        """See CardReader."""
+        session = change_session(order, self._profile, self._keys, self._random_bytes)
+        async with self._session:
+            try:
+                card = self._card()
+            except errors.CardError as error:
+                return not_begun(error)
+            return await run_session(session, card)
+
+    async def resolve(self, order: ResolveOrder) -> Resolved | Unresolved:
+        """See CardReader."""
+        session = resolve_session(order, self._profile, self._keys, self._random_bytes)
+        async with self._session:
+            try:
+                return await run_session(session, self._card())
+            except errors.CardError as error:
+                return unread(error)
+
+    def _card(self) -> _Card:
+        """The card that is in the field now. Raises ReaderGone or CardRemoved."""
+        if self._link is None or self._link.over:
+            raise errors.ReaderGone(f"the card reader at {self._host}:{self._port} is gone")
+        if self._link.ordinal is None:
+            raise errors.CardRemoved("there is no card on the reader")
+        return _Card(self._link, self._link.ordinal)
+
     async def _connect(self) -> _Link:
         async with asyncio.timeout(CONNECT_MS / 1000):
             return _Link(*await asyncio.open_connection(self._host, self._port), answer_ms=self._answer_ms)
 
     async def _read_card(self, link: _Link, ordinal: int) -> ReaderEvent:
-        session = IdentifySession(self._profile, self._keys, self._random_bytes)
+        session = TapSession(self._profile, self._keys, self._random_bytes)
         try:
-            facts: CardFacts = await run_session(session, _Card(link, ordinal))
+            async with self._session:
+                facts = await run_session(session, _Card(link, ordinal))
         except errors.CardError as error:
             return CardRefused(error.kind, str(error))
         return CardPresented(facts)
@@ -165,10 +205,10 @@ class _Link:
         self.ended = "it closed the connection"
         self._stream, self._writer = stream, writer
         self._answer_ms = answer_ms
-        self._ordinal: int | None = None
+        self.ordinal: int | None = None
         self._answer: asyncio.Future[bytes] | None = None
         self._cards: asyncio.Queue[Message | None] = asyncio.Queue()
-        self._over = False
+        self.over = False
         self._task = asyncio.create_task(self._sort())
 
     async def card_message(self) -> Message | None:
@@ -176,9 +216,9 @@ class _Link:
         return await self._cards.get()
 
     async def transmit(self, ordinal: int, apdu: bytes) -> bytes:
-        if self._over:
+        if self.over:
             raise errors.ReaderGone("the card reader's connection ended")
-        if ordinal != self._ordinal:
+        if ordinal != self.ordinal:
             raise errors.CardRemoved("the card was taken away too early")
         self._answer = asyncio.get_running_loop().create_future()
         try:
@@ -186,8 +226,8 @@ class _Link:
             async with asyncio.timeout(self._answer_ms / 1000):
                 return await self._answer
         except TimeoutError:
-            if ordinal == self._ordinal:
-                self._ordinal = None  # a late answer would be taken for the next command's: this card is over
+            if ordinal == self.ordinal:
+                self.ordinal = None  # a late answer would be taken for the next command's: this card is over
             raise errors.CardSilent(f"the card did not answer within {self._answer_ms} ms") from None
         finally:
             self._answer = None
@@ -208,16 +248,16 @@ class _Link:
         except errors.GarbledAnswer as error:
             self.ended = error.what
         finally:
-            self._over = True
+            self.over = True
             self._fail(errors.ReaderGone("the card reader's connection ended"))
             self._cards.put_nowait(None)
 
     def _take(self, message: Message) -> None:
         if message.kind != APDU:
-            self._ordinal = message.ordinal if message.kind == INSERTED else None
+            self.ordinal = message.ordinal if message.kind == INSERTED else None
             self._fail(errors.CardRemoved("the card was taken away too early"))
             self._cards.put_nowait(message)
-        elif message.ordinal == self._ordinal and self._answer is not None and not self._answer.done():
+        elif message.ordinal == self.ordinal and self._answer is not None and not self._answer.done():
             self._answer.set_result(message.data)
 
     def _fail(self, error: errors.CardError) -> None:

@@ -34,6 +34,7 @@ KEY_NUMBERS = (*range(KEY_COUNT), TRANSACTION_MAC_KEY_NUMBER, CARD_KEY_NUMBER)
 
 _COSTS = range(12, 21)  # 2^20 takes 1 GiB: more would only hang whoever opens a foreign file
 _R, _P = 8, 1
+_FINGERPRINT_LABEL, _FINGERPRINT_LENGTH = b"forecourt key fingerprint", 4
 _SALT_LENGTH, _NONCE_LENGTH, _KEY_LENGTH = 16, 12, 32
 
 RandomBytes = Callable[[int], bytes]
@@ -112,6 +113,14 @@ class Vault(KeyRing):
             raise ValueError(f"key {min(strange)} never leaves headquarters")
         return self._as_hex(*numbers)
 
+    def fingerprints(self) -> dict[int, dict[int, str]]:
+        """By number and version: what two people can compare by telephone. Nothing of a key can be found from it."""
+        return {
+            number: {version: _fingerprint(master) for version, master in sorted(versions.items())}
+            for number, versions in sorted(self._others.items())
+            if versions
+        }
+
     def _as_hex(self, *numbers: int) -> dict[str, dict[str, str]]:
         return {
             str(number): {str(version): master.hex() for version, master in self._others[number].items()}
@@ -158,6 +167,9 @@ def open_vault(data: bytes, passphrase: str) -> Vault:
         file = msgspec.json.decode(data, type=_File)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         raise VaultRefused("the file of headquarters' card keys is not the JSON that it should be") from None
+    if msgspec.json.format(data, indent=-1) != msgspec.json.encode(file):
+        # such as the last bits of a base64 text, which its reader ignores
+        raise VaultRefused("the file of headquarters' card keys is not as it was written")
     head = file.forecourt_card_keys
     if head.format != VAULT_FORMAT:
         raise VaultRefused(f"the file of card keys has format {head.format}, this program reads {VAULT_FORMAT}")
@@ -173,6 +185,10 @@ def open_vault(data: bytes, passphrase: str) -> Vault:
         return Vault(masters, content.signing)
     except (InvalidTag, msgspec.MsgspecError, ValueError):
         raise VaultRefused("the passphrase is wrong, or the file of card keys was changed") from None
+
+
+def _fingerprint(master: bytes) -> str:
+    return AesKey(master).cmac(_FINGERPRINT_LABEL)[:_FINGERPRINT_LENGTH].hex()
 
 
 def _key(passphrase: str, head: _Head) -> bytes:

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from controller.domain.ladder import Ladder, Rules, Step
 from controller.domain.meters import FLOW_LIMIT_ML_PER_S
 from controller.domain.products import Grade
 from controller.domain.quantities import CURRENCIES, Currency, Unit, UnitPrice, parse_decimal
@@ -24,10 +25,14 @@ from controller.pumps.protocols import PROTOCOLS, line_settings
 MAX_POINTS = 64
 MAX_NOZZLES = 6
 LAST_PORT = 65_535
+STATION_NUMBER_MAX = 2**32 - 1
+"""As much as a card has room for."""
 TOTALISER_DIGITS = range(4, 15)
 """Fewer would roll over within a fill, more are on no pump."""
 SLACK_US_MAX = 500_000
 """A converter that holds bytes back for longer makes every silent pump hold up its line."""
+OVERRUN_ML_MAX = 10_000
+"""More than any pump runs over: a limit would be kept back for nothing."""
 OPTIONS = {"dart": "dart", "two_wire": "two-wire"}
 """Of which protocol's pumps the tables within a point are."""
 
@@ -119,16 +124,27 @@ class PointTable(_Table, frozen=True):
 
 
 class ReaderTable(_Table, frozen=True):
-    point: int
+    """A card reader: of a fuelling point, or of a till."""
+
     kind: Literal["pcsc", "tcp"]
     name: str
+    point: int | None = None
+    till: str | None = None
 
 
 class CardsTable(_Table, frozen=True):
-    """The network's cards: application id (6 hex digits, as they travel to the card) and the network's name."""
+    """The network's cards: application id (6 hex digits, as they travel to the card) and the network's name.
+
+    `station_number`: by which the cards know this station, one of its own in the network. `product_sets`: grade codes
+    by the name of the set that headquarters signs on a card.
+    """
 
     aid: str
     system: str
+    station_number: int = 0
+    purse: bool = False
+    unlisted: bool = False
+    product_sets: dict[str, tuple[str, ...]] = {}
 
 
 class PrinterTable(_Table, frozen=True):
@@ -137,6 +153,18 @@ class PrinterTable(_Table, frozen=True):
     width: int = 42
     baud: int = 19200
     hardware_flow: bool = True
+
+
+class LimitsTable(_Table, frozen=True):
+    """What shrinks limits: `ladder` is pairs of hours since the last contact with headquarters, and percent."""
+
+    ladder: tuple[tuple[int, int], ...] = tuple((step.hours, step.percent) for step in Ladder().steps)
+    floor_percent: int = Ladder().floor_percent
+    overrun_ml: int = 100
+
+    @property
+    def rules(self) -> Rules:
+        return Rules(Ladder(tuple(Step(*pair) for pair in self.ladder), self.floor_percent), self.overrun_ml)
 
 
 class StationFile(_Table, frozen=True):
@@ -152,6 +180,7 @@ class StationFile(_Table, frozen=True):
     cards: CardsTable | None = None
     readers: tuple[ReaderTable, ...] = ()
     printer: PrinterTable | None = None
+    limits: LimitsTable = LimitsTable()
 
 
 class StationConfig(msgspec.Struct, frozen=True):
@@ -208,17 +237,8 @@ def _check(file: StationFile, path: Path) -> StationConfig:
     grades = _check_grades(file.grades, wrong)
     numbers = _check_points(file, grades, wrong)
     _check_devices(file, wrong)
-    seen: set[int] = set()
-    for index, reader in enumerate(file.readers):
-        if reader.point not in numbers:
-            raise wrong(f"readers[{index}].point", f"{reader.point} is no point of this station")
-        if reader.point in seen:
-            raise wrong(f"readers[{index}].point", f"point {reader.point} has a reader already")
-        seen.add(reader.point)
-    if file.readers and file.cards is None:
-        raise wrong("cards", "expected this table, with aid and system: readers need to know the network's cards")
-    if file.cards is not None and not re.fullmatch(r"[0-9a-fA-F]{6}", file.cards.aid):
-        raise wrong("cards.aid", f"{file.cards.aid!r}: expected 6 hex digits")
+    _check_limits(file.limits, wrong)
+    _check_cards(file, numbers, grades, wrong)
     if len({till.id for till in file.tills}) != len(file.tills):
         raise wrong("tills", "two tills have the same id")
     if not all(till.id for till in file.tills):
@@ -243,6 +263,50 @@ def _check_station(station: StationTable, wrong: _Wrong) -> tuple[Currency, Zone
     if not 0 <= station.business_day_starts <= 23:
         raise wrong("station.business_day_starts", f"{station.business_day_starts}: expected an hour, 0 to 23")
     return currency, zone
+
+
+def _check_cards(file: StationFile, points: set[int], grades: dict[str, Grade], wrong: _Wrong) -> None:
+    seen: set[int | str] = set()
+    tills = {till.id for till in file.tills}
+    for index, reader in enumerate(file.readers):
+        key = f"readers[{index}]"
+        if (reader.point is None) == (reader.till is None):
+            raise wrong(key, "expected a point or a till: one of the two")
+        if reader.point is not None and reader.point not in points:
+            raise wrong(f"{key}.point", f"{reader.point} is no point of this station")
+        if reader.till is not None and reader.till not in tills:
+            raise wrong(f"{key}.till", f"{reader.till!r} is no till of this station")
+        place: int | str = reader.till or reader.point or 0
+        if place in seen:
+            what = f"point {place}" if reader.till is None else f"till {place}"
+            raise wrong(f"{key}.{'point' if reader.till is None else 'till'}", f"{what} has a reader already")
+        seen.add(place)
+    cards = file.cards
+    if cards is None:
+        if file.readers:
+            raise wrong("cards", "expected this table, with aid and system: readers need to know the network's cards")
+        return
+    if not re.fullmatch(r"[0-9a-fA-F]{6}", cards.aid):
+        raise wrong("cards.aid", f"{cards.aid!r}: expected 6 hex digits")
+    if not 0 <= cards.station_number <= STATION_NUMBER_MAX:
+        raise wrong("cards.station_number", f"{cards.station_number}: expected 1 to {STATION_NUMBER_MAX}")
+    if cards.purse and not cards.station_number:
+        raise wrong("cards.station_number", "expected the number by which cards know this station: purses need it")
+    for name, codes in cards.product_sets.items():
+        for code in codes:
+            if code not in grades:
+                raise wrong(f"cards.product_sets.{name}", f"{code!r} is no grade: expected one of {', '.join(grades)}")
+
+
+def _check_limits(limits: LimitsTable, wrong: _Wrong) -> None:
+    hours = [pair[0] for pair in limits.ladder]
+    percents = [*(pair[1] for pair in limits.ladder), limits.floor_percent]
+    if hours != sorted(set(hours)) or any(hour <= 0 for hour in hours):
+        raise wrong("limits.ladder", f"{hours}: expected pairs of hours and percent, the hours growing from 1")
+    if not all(0 <= percent <= 100 for percent in percents) or percents != sorted(percents, reverse=True):
+        raise wrong("limits.ladder", f"{percents}: expected percents from 100 down to limits.floor_percent, 0 to 100")
+    if not 0 <= limits.overrun_ml <= OVERRUN_ML_MAX:
+        raise wrong("limits.overrun_ml", f"{limits.overrun_ml}: expected 0 to {OVERRUN_ML_MAX} thousandths of a unit")
 
 
 def _check_devices(file: StationFile, wrong: _Wrong) -> None:

@@ -22,21 +22,26 @@ from controller import keys
 from controller.api.server import ApiError, Changes, listen, make_app, serve
 from controller.config import LineTable, ReaderTable, StationConfig
 from controller.domain.books import Books
+from controller.domain.days import BusinessDay
 from controller.domain.headquarters import Headquarters
 from controller.domain.seams import US_PER_MS, Clock, Randomness
-from controller.machine import MachineClock, MachineRandomness, boot_id
+from controller.keeper import BooksKeeper, Opened, open_books
+from controller.machine import MachineClock, MachineRandomness, ThreadedPins, boot_id
 from controller.printing.escpos import MODELS
 from controller.printing.port import PortPrinter, PortSettings
 from controller.printing.spool import Printer, PrintQueue, SpoolDirectory
 from controller.pumps.core import LinePort
 from controller.pumps.line import SerialLinePort, is_pty
-from controller.station import Station, read_books
+from controller.station import Station
+from controller.store import checkpoint as checkpoint_file
+from controller.store import journal as journal_file
+from controller.store.checkpoint import CheckpointFile
 from controller.store.journal import Journal, JournalError
 from controller.store.whitelist import Whitelist
+from controller.store.whitelist_file import WHITELIST_FILE
 from controller.store.writer import JournalWriter, ThreadWriter
 
-JOURNAL_FILE = "journal.db"
-WHITELIST_FILE = "whitelist.db"
+JOURNAL_FILE = journal_file.FILE_NAME
 SPOOL_FOLDER = "receipts"
 log = logging.getLogger("forecourt.station")
 
@@ -73,10 +78,12 @@ async def run_station(
             tokens = keys.TillTokens(
                 {till.id: keys.read_secret(config.folder / till.token_file) for till in config.file.tills}
             )
-            journal, books = _open_journal(config)
+            checkpoint = CheckpointFile(config.data / checkpoint_file.FILE_NAME)
+            journal, opened = _open_journal(config, checkpoint)
             writer = ThreadWriter(journal, clock, boot_id())
             stack.push_async_callback(writer.close)
-            station = _assemble(config, books, writer, make_link, clock, randomness, simulation=simulation)
+            station = _assemble(config, opened.books, writer, make_link, clock, randomness, simulation=simulation)
+            keeper = BooksKeeper(opened, checkpoint, writer, clock, station.site.trouble, station.site.changed)
             changes = Changes()
             station.site.on_change(changes.changed)
             await station.start(randomness, journal.begin_epoch)
@@ -84,7 +91,7 @@ async def run_station(
             raise CannotRun(str(error)) from error
         ended = _signals()
         app = make_app(station, tokens, changes, clock, title=f"Forecourt station {table.id}")
-        jobs = [asyncio.ensure_future(station.run()), asyncio.ensure_future(serve(app, bound, changes))]
+        jobs = [asyncio.ensure_future(job) for job in (station.run(), serve(app, bound, changes), keeper.run())]
         host, port = bound.getsockname()[:2]
         ready(f"http://{host}:{port}")
         try:
@@ -117,11 +124,12 @@ async def _first_of(jobs: Sequence["asyncio.Task[None]"], ended: asyncio.Event) 
         waiting.cancel()
 
 
-def _open_journal(config: StationConfig) -> tuple[Journal, Books]:
+def _open_journal(config: StationConfig, checkpoint: CheckpointFile) -> tuple[Journal, Opened]:
     config.data.mkdir(parents=True, exist_ok=True)
-    journal = Journal(config.data / JOURNAL_FILE)
+    journal = Journal(config.data / JOURNAL_FILE, randomness=MachineRandomness())
     try:
-        return journal, read_books(journal, config)
+        business_day = BusinessDay(config.zone, config.file.station.business_day_starts)
+        return journal, open_books(journal, business_day, checkpoint)
     except BaseException:
         journal.close()
         raise
@@ -152,10 +160,21 @@ def _assemble(
         list_secret=keys.list_key(config.keys),
         clock=clock,
         open_port=lambda line: _open_port(config, line, clock, simulation=simulation),
-        readers={reader.point: _reader(config, reader, clock, randomness) for reader in config.file.readers},
+        readers={
+            reader.point: _reader(config, reader, clock, randomness)
+            for reader in config.file.readers
+            if reader.point is not None
+        },
+        till_readers={
+            reader.till: _reader(config, reader, clock, randomness)
+            for reader in config.file.readers
+            if reader.till is not None
+        },
+        issuer_keys=_issuer_keys(config),
         print_queue=PrintQueue(spool, _printer(config, clock), clock, printer_trouble),
         printer_model=MODELS[config.file.printer.model if config.file.printer else "generic"],
         headquarters=make_link(config, writer, keys.station_key(config.keys), clock, randomness),
+        pins=ThreadedPins(),
     )
     # The queue is made before the station that it tells of its troubles.
     troubles.append(lambda text: station.site.trouble("printer", text))
@@ -170,11 +189,16 @@ def _open_port(config: StationConfig, line: LineTable, clock: Clock, *, simulati
     return SerialLinePort(str(path), line.settings, clock, slack_us=line.slack_us, echo=line.echo)
 
 
+def _issuer_keys(config: StationConfig) -> tuple[bytes, ...]:
+    """Headquarters' public keys; none at a station without cards, which may have no file of them."""
+    return FileKeyStore(config.keys / keys.CARD_KEYS).issuer_keys if config.file.cards is not None else ()
+
+
 def _reader(config: StationConfig, reader: ReaderTable, clock: Clock, randomness: Randomness) -> CardReader:
     table = config.file.cards
     assert table is not None  # config.py asks for [cards] where there are readers
-    profile = CardProfile(bytes.fromhex(table.aid), table.system.encode())
     ring = FileKeyStore(config.keys / keys.CARD_KEYS)
+    profile = CardProfile(bytes.fromhex(table.aid), table.system.encode(), issuer_keys=ring.issuer_keys)
 
     async def sleep_ms(ms: int) -> None:
         await clock.sleep_until(clock.now().mono_us + ms * US_PER_MS)
@@ -183,7 +207,8 @@ def _reader(config: StationConfig, reader: ReaderTable, clock: Clock, randomness
         return PcscReader(reader.name, profile=profile, keys=ring, sleep=sleep_ms)
     host, _, port = reader.name.rpartition(":")
     if not (host and port.isdecimal()):
-        raise ApiError(f"readers, point {reader.point}: name = {reader.name!r}: expected host:port for a tcp reader")
+        place = f"point {reader.point}" if reader.till is None else f"till {reader.till}"
+        raise ApiError(f"readers, {place}: name = {reader.name!r}: expected host:port for a tcp reader")
     return TcpReader(host, int(port), profile=profile, keys=ring, random_bytes=randomness.random_bytes, sleep=sleep_ms)
 
 

@@ -7,17 +7,25 @@ stop comes in between. Knows nothing of what a pump says and of a delivery's way
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from controller.display import OPEN_STATES, Display
-from controller.domain.decide import Approved, Facts, Needs, Refusal, Request, decide, narrow, preset_of
+from controller.answers import QUESTIONS, Pending, answered, told_before, with_pin
+from controller.display import OPEN_STATES, Display, up_to
+from controller.domain.allotments import PURSE_POT, Reservation
+from controller.domain.decide import Approved, Needs, Refusal, Request, decide
 from controller.domain.desk import AnswerNeed, AuthorisePoint, CommandResult, Need, PointState
+from controller.domain.funds import Funds
+from controller.domain.headquarters import Granted
+from controller.domain.limits import preset_of, smallest, wanted_bounds
+from controller.domain.pins import TRIES
 from controller.domain.products import Grade
+from controller.domain.purses import Taken
 from controller.domain.quantities import UnitPrice
-from controller.domain.reasons import CATALOGUE, Reason
-from controller.domain.records import Authorised, Declined, Evidence, Funds, Limits, Released, RowName
+from controller.domain.reasons import CATALOGUE, Reason, limit_text
+from controller.domain.records import Authorised, Declined, Evidence, Limits, Released, RowName
 from controller.domain.seams import US_PER_S, Timer
-from controller.domain.tokens import TokenRef, fold_plate
+from controller.domain.tokens import TokenRef
+from controller.facts import facts_for, reservation_for
 from controller.held import HeldToken
 from controller.lifted import Choice, Lifted, question
 from controller.pumps import words
@@ -26,7 +34,6 @@ from controller.store.writer import JournalUnwritable
 
 UNUSED_AUTHORISATION_S = 120
 """A pump that was let go and gives no fuel for this long is stopped again."""
-QUESTIONS = {Need.PLATE: "Which plate does the vehicle have?", Need.ODOMETER: "What does the odometer say?"}
 
 _SERVED_STATES = {PointState.AUTHORISED, PointState.FUELLING, PointState.COMPLETED, PointState.STOPPED}
 """Somebody is being served, or just was."""
@@ -54,11 +61,19 @@ class Decisions:
         self._number = number
         self._tell = tell
         self.lifted = Lifted(self.display, grades)
-        self._pending: _Pending | None = None
+        self._pending: Pending | None = None
+        self._answered: Request | None = None
+        """What was approved last since the nozzle was lifted: a card shown again is not asked the same again."""
         self._held = HeldToken(site.clock)
         self._unused: Timer | None = None
+        self._deaf = True
+        """Since the pump was told, it was not heard all the time: of before a restart, or the line was broken."""
 
     # ---- what the point tells
+
+    def not_heard(self) -> None:
+        """The pump does not answer: what it does meanwhile is known by its totaliser alone."""
+        self._deaf = True
 
     def stop(self) -> None:
         """Stop the pump now. An idle one is told too, and blocks nobody: its next customer has done nothing."""
@@ -76,14 +91,14 @@ class Decisions:
 
     def hung_up(self) -> None:
         """The nozzle is in, and nothing is authorised."""
-        self._pending = None
+        self._pending = self._answered = None
         self.lifted.choices = ()
         self.stopping = self.stopped = False
         self.display.show(PointState.IDLE)
 
     def stands(self) -> None:
         """The pump itself says that it delivers nothing, with its nozzle out."""
-        self._pending = None
+        self._pending = self._answered = None
         self.lifted.choices = ()
         self.stopping = False
 
@@ -106,7 +121,19 @@ class Decisions:
             self._hold(token)
             return
         self.lifted.forget()
-        await self._decide(self._request(token), None, "", "")
+        await self._decide(told_before(self._request(token, None), self._answered), None, "", "")
+
+    async def card_refused(self, reason: Reason, token: TokenRef | None) -> None:
+        """A card at this point's reader proved nothing, or something else is wrong with it."""
+        evidence = Evidence(at_ms=self._site.wall_ms)
+        if self.display.state in OPEN_STATES:
+            self._pending = None
+            await self._decline(token, reason, evidence)
+            return
+        try:
+            await self._write_declined(token, reason, evidence)
+        except JournalUnwritable:
+            log.warning("point %d: a card was refused (%s), and the journal took no row of it", self._number, reason)
 
     async def carry_out(self, command: AuthorisePoint | AnswerNeed, till: str) -> CommandResult:
         """A till's command."""
@@ -124,11 +151,11 @@ class Decisions:
         """What this pump may deliver on, by the books."""
         return self._site.books.open.get(self._number)
 
-    async def release(self, why: str) -> None:
-        """End the authorisation, if there is one, without a delivery."""
+    async def release(self, why: str, *, sure: bool = True) -> None:
+        """End the authorisation, if there is one, without a delivery. `sure`: by what the pump said, nothing ran."""
         authorisation = self.authorisation
         if authorisation is not None:
-            await self._site.write_surely(Released(authorisation[0], why))
+            await self._site.write_surely(Released(authorisation[0], why, sure and not self._deaf))
 
     def refused(self, state: PointState, reason: Reason, token: str | None = None) -> Reason:
         """Show why nothing was let go, unless a stop came meanwhile: that stays what the tile says."""
@@ -205,7 +232,7 @@ class Decisions:
         else:
             self.lifted.forget()
         if token is not None:
-            return await self._decide(self._request(token), command, till, command.command_id)
+            return await self._decide(self._request(token, command), command, till, command.command_id)
         if not self.lifted.known:
             self._ask(Need.GRADE, None, command)
             return None
@@ -218,9 +245,8 @@ class Decisions:
             token=None,
             account="",
             funds=Funds.NONE,
-            limits=Limits(),
+            limits=smallest(wanted_bounds(wanted.preset_volume_ml, wanted.preset_amount_minor)),
             evidence=Evidence(at_ms=self._site.wall_ms, grade=grade.code if codes and grade else "", grades=codes),
-            wanted=wanted,
             till=till,
             command_id=command_id,
         )
@@ -237,10 +263,21 @@ class Decisions:
         if request is None:
             assert pending.wanted is not None  # without a token, a till began it
             return await self._authorise_for_cash(pending.wanted, till, command.command_id)
-        answered = self._with_answer(request, command)
-        if isinstance(answered, Reason):
-            return answered
-        return await self._decide(answered, pending.wanted, till, command.command_id)
+        if command.need is Need.PIN:
+            return await self._pin_typed(request, pending, command, till)
+        told = self._for_lifted(request) if command.need is Need.GRADE else answered(self._site, request, command)
+        if isinstance(told, Reason):
+            return told
+        return await self._decide(told, pending.wanted, till, command.command_id)
+
+    async def _pin_typed(self, request: Request, pending: Pending, command: AnswerNeed, till: str) -> Reason | None:
+        try:
+            told = await with_pin(self._site, request, command.value)
+        except JournalUnwritable:
+            return self.refused(PointState.ERROR, Reason.JOURNAL_FULL)
+        if self.stopped:
+            return Reason.PUMP_STOPPED  # it came while the PIN was being checked
+        return await self._decide(told, pending.wanted, till, command.command_id)
 
     def _name(self, typed: str) -> Reason | None:
         """This is the grade, or the nozzle. The reason if it cannot be; a slip of the keys ends nothing."""
@@ -250,24 +287,10 @@ class Decisions:
             return self.refused(PointState.ERROR, reason)
         return reason
 
-    def _with_answer(self, request: Request, command: AnswerNeed) -> Request | Reason:
-        match command.need:
-            case Need.PLATE:
-                try:
-                    fold_plate(command.value)
-                except ValueError:
-                    return Reason.PLATE_MISMATCH
-                return replace(request, plate_key=self._site.plate(command.value).key)
-            case Need.ODOMETER:
-                digits = command.value.strip()
-                if not (digits.isascii() and digits.isdecimal() and len(digits) <= 7):
-                    return Reason.ODOMETER_IMPLAUSIBLE
-                return replace(request, odometer_km=int(digits))
-            case Need.GRADE:
-                return self._for_lifted(request)
-
-    def _request(self, token: TokenRef) -> Request:
+    def _request(self, token: TokenRef, wanted: AuthorisePoint | None) -> Request:
         request = Request(token, "", None, self._site.currency, grades=self.lifted.codes)
+        if wanted is not None:
+            request = replace(request, wanted_ml=wanted.preset_volume_ml, wanted_minor=wanted.preset_amount_minor)
         return self._for_lifted(request) if self.lifted.known else request
 
     def _for_lifted(self, request: Request) -> Request:
@@ -275,54 +298,75 @@ class Decisions:
         assert grade is not None  # a point calls with a known grade only, or one of its own is chosen
         return replace(request, grade=grade.code, price=grade.price)
 
-    def _ask(self, need: Need, request: Request | None, wanted: AuthorisePoint | None) -> None:
-        self._pending = _Pending(request, need, wanted)
+    def _ask(self, need: Need, request: Request | None, wanted: AuthorisePoint | None, before: str = "") -> None:
+        """`before`: what is said before the question."""
+        self._pending = Pending(request, need, wanted)
         token = request.token.shown if request else ""
-        text = question(self.lifted.choices) if need is Need.GRADE else QUESTIONS[need]
+        text = before + (question(self.lifted.choices) if need is Need.GRADE else QUESTIONS[need])
         self.display.show(PointState.DECIDING, keep=True, token=token, need=need, text=text)
 
     async def _decide(
         self, request: Request, wanted: AuthorisePoint | None, till: str, command_id: str
     ) -> Reason | None:
         """Decide, and act on it. Returns the reason if it is refused; None if approved or something is needed."""
-        site = self._site
+        site, point = self._site, self._number
         now_ms = site.wall_ms
-        found = site.lists.look_up(request.token.key)
-        site.trouble("card list", site.lists.trouble or None)
-        used_ml, used_minor = site.books.used_on(request.token.key, site.day_of(now_ms))
-        for allowed in site.allowed_elsewhere(request.token.key, self._number):
-            used_ml += allowed.limits.volume_ml or 0
-            used_minor += allowed.limits.amount_minor or 0
-        odometer_km = site.books.odometer_km.get(request.token.key, 0)
-        decision = decide(request, Facts(found, used_ml, used_minor, odometer_km), now_ms)
+        facts = facts_for(site, request.token, point, now_ms)
+        decision = decide(request, facts, now_ms)
         self._pending = None
-        if isinstance(decision, Refusal):
-            return await self._decline(request.token, decision.reason, decision.evidence)
-        if decision.evidence.grade and not request.grade:
-            # The list allows one nozzle of this pump only.
+        if not isinstance(decision, Refusal) and decision.evidence.grade and not request.grade:
+            # The list allows one nozzle of this pump only: now its price is known too.
             if reason := self._name(decision.evidence.grade):
                 return reason
             request = self._for_lifted(request)
+            decision = decide(request, facts, now_ms)
+        if isinstance(decision, Needs) and decision.need is Need.HEADQUARTERS:
+            # The wire has no question for it: headquarters' word is what it has set apart here before.
+            request = replace(request, granted=Granted(None))
+            decision = decide(request, facts, now_ms)
         match decision:
+            case Refusal(Reason.PIN_WRONG, evidence):
+                return await self._ask_pin_again(request, wanted, evidence)
+            case Refusal(reason, evidence):
+                return await self._decline(request.token, reason, evidence)
             case Needs(need):
                 self._ask(need, request, wanted)
                 return None
             case Approved():
+                self._answered = request
+                row = facts.found.row
+                held_by = limit_text(decision.held_by)
                 return await self._authorise(
                     token=request.token,
                     account=decision.account,
                     funds=decision.funds,
                     limits=decision.limits,
                     evidence=decision.evidence,
-                    wanted=wanted,
                     till=till,
                     command_id=command_id,
+                    vehicle=row.vehicle if row else b"",
+                    reserved=reservation_for(site, request, decision),
+                    held_by=held_by if decision.partial else "",
                 )
+
+    async def _ask_pin_again(self, request: Request, wanted: AuthorisePoint | None, evidence: Evidence) -> Reason:
+        try:
+            await self._write_declined(request.token, Reason.PIN_WRONG, evidence)
+        except JournalUnwritable:
+            return self.refused(PointState.ERROR, Reason.JOURNAL_FULL)
+        if self.stopped:
+            return Reason.PUMP_STOPPED
+        left = TRIES - evidence.pin_wrong
+        self._ask(Need.PIN, replace(request, pin=None), wanted, f"Wrong PIN, tries left: {left}. ")
+        return Reason.PIN_WRONG
+
+    async def _write_declined(self, token: TokenRef | None, reason: Reason, evidence: Evidence) -> None:
+        await self._site.write(Declined(self._number, self.display.nozzle, token, reason, evidence))
 
     async def _decline(self, token: TokenRef | None, reason: Reason, evidence: Evidence) -> Reason:
         """No fuel has flowed and none will: a disk that takes no row of it must not hold up the point."""
         try:
-            await self._site.write(Declined(self._number, self.display.nozzle, token, reason, evidence))
+            await self._write_declined(token, reason, evidence)
         except JournalUnwritable:
             return self.refused(PointState.ERROR, Reason.JOURNAL_FULL)
         return self.refused(PointState.REFUSED, reason, token.shown if token else "")
@@ -335,9 +379,11 @@ class Decisions:
         funds: Funds,
         limits: Limits,
         evidence: Evidence,
-        wanted: AuthorisePoint | None,
         till: str,
         command_id: str,
+        vehicle: bytes = b"",
+        reserved: Reservation | None = None,
+        held_by: str = "",
     ) -> Reason | None:
         nozzle = self.display.nozzle
         grade = self.lifted.grade
@@ -345,8 +391,15 @@ class Decisions:
             return Reason.PRICE_MISSING
         if len(self._site.books.unpaid_at(self._number)) >= MAX_UNPAID:
             return await self._decline(token, Reason.TWO_UNPAID, evidence)
-        if wanted is not None:
-            limits = narrow(limits, wanted.preset_volume_ml, wanted.preset_amount_minor)
+        taken: Taken | None = None
+        if funds is Funds.CARD_PURSE and token is not None:
+            try:
+                said = await self._site.take_from_purse(self._number, token, limits, grade.price)
+            except JournalUnwritable:
+                return self.refused(PointState.ERROR, Reason.JOURNAL_FULL)
+            if not isinstance(said, Taken):
+                return await self._decline(token, said, evidence)
+            taken, limits, reserved = said, said.limits, Reservation(PURSE_POT, said.most_minor)
         preset_ml, preset_minor = preset_of(limits, grade.price, self._site.currency)
         record = Authorised(
             point=self._number,
@@ -364,29 +417,29 @@ class Decisions:
             evidence=evidence,
             till=till,
             command_id=command_id,
+            vehicle=vehicle,
+            reserved=reserved,
+            card=None if token is None else self._site.card_seen(token.key),
+            purse=taken.name if taken else None,
         )
+        self._deaf = False
         try:
-            await self._site.write_authorised(record)
+            await self._site.write_authorised(record, *((taken.debited,) if taken else ()))
         except JournalUnwritable:
             return self.refused(PointState.ERROR, Reason.JOURNAL_FULL)
+        finally:
+            if taken:
+                taken.written()
         if self.stopped:
             # A stop came while this was on its way: it goes before everything that was asked for earlier.
             await self.release("stopped before the pump was told")
             return Reason.PUMP_STOPPED
         preset = None if preset_ml is None and preset_minor is None else words.Preset(preset_ml, preset_minor)
-        self.display.show(PointState.AUTHORISED, keep=True, token=token.shown if token else "")
+        text = up_to(preset_ml, preset_minor, held_by, grade.unit, self._site.currency) if held_by else ""
+        self.display.show(PointState.AUTHORISED, keep=True, token=token.shown if token else "", text=text)
         self._tell(words.Authorise((nozzle,), preset, grade.price))
         self.watch_unused()
         return None
-
-
-@dataclass(frozen=True, slots=True)
-class _Pending:
-    """A decision that waits for an answer, and the command that began it, if one did. For cash there is no request."""
-
-    request: Request | None
-    need: Need
-    wanted: AuthorisePoint | None
 
 
 def refuse(command_id: str, reason: Reason) -> CommandResult:

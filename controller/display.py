@@ -6,7 +6,7 @@ Knows no pump, no decision and no till.
 from dataclasses import dataclass
 
 from controller.domain.desk import Need, PointState
-from controller.domain.quantities import UnitPrice
+from controller.domain.quantities import Currency, Unit, UnitPrice, money_text, volume_text
 from controller.domain.reasons import CATALOGUE, Reason
 from controller.site import Site
 
@@ -56,3 +56,10 @@ class Display:
         self.reason = reason or ""
         self.text = text or (CATALOGUE[reason].attendant if reason else "")
         self.site.changed()
+
+
+def up_to(volume_ml: int | None, amount_minor: int | None, held_by: str, unit: Unit, currency: Currency) -> str:
+    """What a tile says of a delivery that was approved in part: "At most 30.00 l: what is left of the day's limit"."""
+    if volume_ml is not None:
+        return f"At most {volume_text(volume_ml, unit)}: {held_by}"
+    return f"At most {money_text(amount_minor, currency)}: {held_by}" if amount_minor is not None else ""

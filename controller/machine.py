@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 
 from controller.domain.seams import US_PER_S, ClockQuality, Now, Timer
+from controller.pincheck import verify
 
 NS_PER_MS = 1_000_000
 NS_PER_US = 1_000
@@ -53,6 +54,13 @@ class MachineRandomness:
 
     def below(self, limit: int) -> int:
         return secrets.randbelow(limit)
+
+
+class ThreadedPins:
+    """Checks PINs on a thread, so that pumps and tills go on meanwhile."""
+
+    async def verify(self, verifier: str, typed: str) -> bool:
+        return await asyncio.get_running_loop().run_in_executor(None, verify, verifier, typed)
 
 
 def boot_id() -> bytes:

@@ -48,13 +48,17 @@ class Meters:
             if point == self._number:
                 self._say(nozzle)
 
-    async def read(self, nozzle: int, totaliser_ml: int) -> None:
-        """A reading while nothing runs: what lies between it and the books left while nobody listened."""
+    async def read(self, nozzle: int, totaliser_ml: int) -> tuple[Record, ...]:
+        """A reading while nothing runs: what lies between it and the books left while nobody listened.
+
+        Returns the rows that say so; none if it says what the books say.
+        """
         now = self._site.clock.now()
         if rows := self._reading(nozzle, totaliser_ml, now):
             await self._site.write_surely(*rows)
             self._say(nozzle)
         self._seen[nozzle] = _Seen(totaliser_ml, now)
+        return rows
 
     def _reading(self, nozzle: int, totaliser_ml: int, now: Now) -> tuple[Record, ...]:
         """The rows of a reading; none if it says what the books say."""

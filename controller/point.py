@@ -22,12 +22,14 @@ from controller.domain.desk import (
     PumpCommand,
     ResumePoint,
 )
+from controller.domain.funds import Funds
 from controller.domain.meters import Meter
 from controller.domain.products import Grade
 from controller.domain.quantities import same_price
 from controller.domain.reasons import CATALOGUE, Reason
-from controller.domain.records import Authorised, Delivery, Funds, PumpAlarm, RowName
+from controller.domain.records import Authorised, Delivery, PumpAlarm, RowName
 from controller.domain.tokens import TokenRef
+from controller.doubts import Doubts
 from controller.errands import Errands
 from controller.found import as_delivered
 from controller.lifted import choices_of
@@ -50,13 +52,21 @@ class TokenShown:
 
 
 @dataclass(frozen=True, slots=True)
+class CardRejected:
+    """A card at this point's reader was refused before anything could be decided; `token` if its number is known."""
+
+    reason: Reason
+    token: TokenRef | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class _Commanded:
     command: AuthorisePoint | AnswerNeed
     till: str
     result: asyncio.Future[CommandResult]
 
 
-_Message = words.PumpEvent | TokenShown | _Commanded
+_Message = words.PumpEvent | TokenShown | CardRejected | _Commanded
 
 
 class FuellingPoint:
@@ -79,6 +89,7 @@ class FuellingPoint:
         self._on_delivery = on_delivery
         self.prices = PumpPrices(site, number, nozzles, tell)
         self.meters = Meters(site, number, meter)
+        self._doubts = Doubts(site, number)
         self._errands = Errands(site.clock, len(nozzles), self.grade, tell)
         self._decisions = Decisions(site, number, lambda: self.prices.grades, tell)
         self._inbox: asyncio.Queue[tuple[_Message, int]] = asyncio.Queue()
@@ -101,7 +112,7 @@ class FuellingPoint:
         """A nozzle is out and nobody knows which: one of these must be named."""
         return self._decisions.lifted.asked
 
-    def post(self, message: words.PumpEvent | TokenShown) -> None:
+    def post(self, message: words.PumpEvent | TokenShown | CardRejected) -> None:
         """Something has happened at the pump or its reader."""
         self._inbox.put_nowait((message, self._stops))
 
@@ -151,6 +162,8 @@ class FuellingPoint:
         match message:
             case TokenShown():
                 await self._decisions.token_shown(message.token)
+            case CardRejected():
+                await self._decisions.card_refused(message.reason, message.token)
             case _Commanded():
                 result = await self._decisions.carry_out(message.command, message.till)
                 if not message.result.done():
@@ -168,6 +181,7 @@ class FuellingPoint:
                 self._unread = set(range(1, self._nozzles + 1))
                 self.prices.send()
             case words.Offline():
+                self._decisions.not_heard()
                 self.display.show(PointState.OFFLINE, text=CATALOGUE[Reason.PUMP_OFFLINE].attendant)
             case words.Totals():
                 await self._read(event.nozzle, event.totaliser_ml)
@@ -267,6 +281,8 @@ class FuellingPoint:
             if event.totaliser_ml is not None:
                 await self._read(event.nozzle, event.totaliser_ml)
             await self._decisions.release("nothing more was dispensed" if event.volume_ml else "nothing was dispensed")
+            if event.totaliser_ml is not None:
+                await self._doubts.settle(event.nozzle, ())
             self._tell(words.Clear(event.clear_token))
             return
         event = delivered
@@ -280,6 +296,8 @@ class FuellingPoint:
         # On disk: now the pump may forget it.
         self._tell(words.Clear(event.clear_token))
         self.meters.booked(delivery.nozzle)
+        if delivery.totaliser_after_ml is not None:
+            await self._doubts.settle(delivery.nozzle, [body.record for body in bodies])
         self._hold_against(delivery, allowed[1] if allowed else None)
         (name,) = (body.name for body in bodies if isinstance(body.record, Delivery))
         await self._on_delivery(name)
@@ -351,11 +369,12 @@ class FuellingPoint:
         if self._decisions.authorisation is not None:
             # It was authorised and hung up before any fuel; whether the pump still holds the order or not, end it.
             self._tell(words.Stop())
-            await self._decisions.release("the pump forgot the delivery" if flowed else "hung up before any fuel")
+            why = "the pump forgot the delivery" if flowed else "hung up before any fuel"
+            await self._decisions.release(why, sure=not flowed)
         self._decisions.hung_up()
         self.prices.idle()
         # What nobody listened to is in the totalisers alone: before the pump came, or in a delivery that it forgot.
-        for unread in sorted(self._unread | ({nozzle} if flowed else set())):
+        for unread in sorted(self._unread | self._doubts.nozzles | ({nozzle} if flowed else set())):
             self._tell(words.ReadTotals(unread))
         self._unread.clear()
 
@@ -363,12 +382,13 @@ class FuellingPoint:
         if not nozzle:
             return  # it is not known whose counter this is
         self._unread.discard(nozzle)
-        await self.meters.read(nozzle, totaliser_ml)
+        await self._doubts.settle(nozzle, await self.meters.read(nozzle, totaliser_ml))
 
     async def _refused(self, event: words.Refused) -> None:
         if isinstance(event.order, words.Authorise):
             if event.reason is not words.Refusal.NOT_CONFIRMED:
-                await self._decisions.release(f"the pump did not take the order ({event.reason})")
+                sure = event.reason is not words.Refusal.OFFLINE
+                await self._decisions.release(f"the pump did not take the order ({event.reason})", sure=sure)
             # Not confirmed: the pump may have taken it all the same. What it says next will close the authorisation.
             offline = event.reason is words.Refusal.OFFLINE
             self._decisions.refused(PointState.ERROR, Reason.PUMP_OFFLINE if offline else Reason.PUMP_REFUSED)

@@ -48,7 +48,7 @@ class _Refused(Exception):
     """The station did not do it; the text says why."""
 
 
-class _Desk:
+class Desk:
     """A till's end of one call of a command."""
 
     def __init__(self, client: StationClient) -> None:
@@ -68,7 +68,7 @@ class _Desk:
 
     async def delivery(self, delivery_id: str) -> tuple[Snapshot, UnpaidView]:
         """An unpaid delivery, opened at this till."""
-        await self.order(LeaseDelivery(_new_id(), delivery_id))
+        await self.order(LeaseDelivery(new_id(), delivery_id))
         snapshot = await self.snapshot()
         for point in snapshot.points:
             for unpaid in point.unpaid:
@@ -81,11 +81,11 @@ class _Desk:
         try:
             return await self.order(command)
         except _Refused:
-            await self._client.command(ReleaseDelivery(_new_id(), command.delivery_id))
+            await self._client.command(ReleaseDelivery(new_id(), command.delivery_id))
             raise
 
 
-def _new_id() -> str:
+def new_id() -> str:
     return MachineRandomness().random_bytes(ID_BYTES).hex()
 
 
@@ -94,11 +94,11 @@ def _fail(text: str) -> NoReturn:
     raise SystemExit(1)
 
 
-def _run(station: str, token_file: Path, work: Callable[[_Desk], Awaitable[None]]) -> None:
+def run(station: str, token_file: Path, work: Callable[[Desk], Awaitable[None]]) -> None:
     async def main() -> None:
         client = StationClient(station, keys.read_secret(token_file))
         try:
-            await work(_Desk(client))
+            await work(Desk(client))
         finally:
             await client.close()
 
@@ -108,7 +108,7 @@ def _run(station: str, token_file: Path, work: Callable[[_Desk], Awaitable[None]
         _fail(str(error))
 
 
-def _at_station(command: _Function) -> _Function:
+def at_station(command: _Function) -> _Function:
     """Where the station is, and as which till to speak."""
     token = click.option(
         "--token-file",
@@ -132,11 +132,11 @@ def pump() -> None:
 
 
 @pump.command("list")
-@_at_station
+@at_station
 def list_(station: str, token_file: Path) -> None:
     """Show every pump: its state, what it shows, and what waits to be paid there."""
 
-    async def work(desk: _Desk) -> None:
+    async def work(desk: Desk) -> None:
         snapshot = await desk.snapshot()
         for point in snapshot.points:
             click.echo(_line(point, snapshot))
@@ -146,12 +146,12 @@ def list_(station: str, token_file: Path) -> None:
         for trouble in snapshot.troubles:
             click.echo(f"! {trouble.where}: {trouble.text}")
 
-    _run(station, token_file, work)
+    run(station, token_file, work)
 
 
 @pump.command()
 @_number
-@_at_station
+@at_station
 @click.option("--volume", help="Stop at so many units, such as 20 or 12.5.")
 @click.option("--amount", help="Stop at so much money, such as 500.")
 @click.option("--plate", default="", help="On the account of this plate; without it, to be paid here.")
@@ -165,103 +165,107 @@ def authorise(
     if volume is not None and amount is not None:
         _fail("A preset is one of money or volume: give --volume or --amount, not both")
 
-    async def work(desk: _Desk) -> None:
-        volume_ml = None if volume is None else _scaled(volume, VOLUME_DECIMALS, "--volume")
+    async def work(desk: Desk) -> None:
+        volume_ml = None if volume is None else scaled(volume, VOLUME_DECIMALS, "--volume")
         amount_minor = None
         if amount is not None:
-            amount_minor = _scaled(amount, (await desk.snapshot()).decimals, "--amount")
-        result = await desk.order(AuthorisePoint(_new_id(), number, plate, volume_ml, amount_minor, grade))
+            amount_minor = scaled(amount, (await desk.snapshot()).decimals, "--amount")
+        result = await desk.order(AuthorisePoint(new_id(), number, plate, volume_ml, amount_minor, grade))
         click.echo(f"pump {number}: {result.text or 'may deliver'}")
 
-    _run(station, token_file, work)
+    run(station, token_file, work)
 
 
 @pump.command()
 @_number
-@click.argument("need", metavar="NEED", type=click.Choice([need.value for need in Need]))
-@click.argument("value", metavar="VALUE")
-@_at_station
+@click.argument("need", metavar="NEED", type=click.Choice([need.value for need in Need if need != Need.HEADQUARTERS]))
+@click.argument("value", metavar="VALUE", default="")
+@at_station
 def answer(number: int, need: str, value: str, station: str, token_file: Path) -> None:
-    """Answer what a PUMP waits for: its NEED is plate, odometer or grade (a code, or the nozzle's number)."""
+    """Answer what a PUMP waits for: its NEED is plate, odometer, code, pin or grade (a code, or the nozzle's number).
 
-    async def work(desk: _Desk) -> None:
-        result = await desk.order(AnswerNeed(_new_id(), number, Need(need), value))
+    Without a VALUE it is asked for; a PIN is not shown while it is typed.
+    """
+    value = value or click.prompt(need, hide_input=need == Need.PIN)
+
+    async def work(desk: Desk) -> None:
+        result = await desk.order(AnswerNeed(new_id(), number, Need(need), value))
         click.echo(f"pump {number}: {result.text or 'may deliver'}")
 
-    _run(station, token_file, work)
+    run(station, token_file, work)
 
 
 @pump.command()
 @_number
-@_at_station
+@at_station
 def stop(number: int, station: str, token_file: Path) -> None:
     """Stop a PUMP: its delivery ends."""
-    _order(station, token_file, StopPoint(_new_id(), number), f"pump {number}: told to stop")
+    _order(station, token_file, StopPoint(new_id(), number), f"pump {number}: told to stop")
 
 
 @pump.command("stop-all")
-@_at_station
+@at_station
 def stop_all(station: str, token_file: Path) -> None:
     """Stop all pumps."""
-    _order(station, token_file, StopAll(_new_id()), "all pumps: told to stop")
+    _order(station, token_file, StopAll(new_id()), "all pumps: told to stop")
 
 
 @pump.command()
 @_number
-@_at_station
+@at_station
 def suspend(number: int, station: str, token_file: Path) -> None:
     """Hold the running delivery of a PUMP."""
-    _order(station, token_file, SuspendPoint(_new_id(), number), f"pump {number}: held")
+    _order(station, token_file, SuspendPoint(new_id(), number), f"pump {number}: held")
 
 
 @pump.command()
 @_number
-@_at_station
+@at_station
 def resume(number: int, station: str, token_file: Path) -> None:
     """Let the held delivery of a PUMP go on."""
-    _order(station, token_file, ResumePoint(_new_id(), number), f"pump {number}: goes on")
+    _order(station, token_file, ResumePoint(new_id(), number), f"pump {number}: goes on")
 
 
 @pump.command()
 @_number
-@_at_station
+@at_station
 def totals(number: int, station: str, token_file: Path) -> None:
     """Read the totalisers of an idle PUMP."""
 
-    async def work(desk: _Desk) -> None:
-        result = await desk.order(ReadPumpTotals(_new_id(), number))
+    async def work(desk: Desk) -> None:
+        result = await desk.order(ReadPumpTotals(new_id(), number))
         for total in result.totals:
             volume = volume_text(total.totaliser_ml, Unit(total.unit))
             click.echo(f"pump {number}, nozzle {total.nozzle}  {total.grade}  {volume}")
 
-    _run(station, token_file, work)
+    run(station, token_file, work)
 
 
 @pump.command()
 @_number
-@_at_station
+@at_station
 def identity(number: int, station: str, token_file: Path) -> None:
     """Ask a PUMP what it is."""
 
-    async def work(desk: _Desk) -> None:
-        result = await desk.order(IdentifyPump(_new_id(), number))
+    async def work(desk: Desk) -> None:
+        result = await desk.order(IdentifyPump(new_id(), number))
         click.echo(f"pump {number}: {result.text}")
 
-    _run(station, token_file, work)
+    run(station, token_file, work)
 
 
 @pump.command("price")
 @click.argument("grade", metavar="GRADE")
 @click.argument("price", metavar="PRICE")
-@_at_station
+@at_station
 def price_(grade: str, price: str, station: str, token_file: Path) -> None:
     """Change the PRICE of a unit of GRADE (its code); each pump takes it when it is idle."""
-    _order(station, token_file, ChangePrice(_new_id(), grade, price), f"{grade}: {price} from the next sale on")
+    _order(station, token_file, ChangePrice(new_id(), grade, price), f"{grade}: {price} from the next sale on")
 
 
 @pump.command()
 @_delivery
-@_at_station
+@at_station
 @click.option("--cash", metavar="GIVEN", help="Cash that was given; without it, exactly the amount.")
 @click.option("--card", is_flag=True, help="Paid by bank card.")
 def pay(delivery: str, station: str, token_file: Path, cash: str | None, card: bool) -> None:
@@ -269,43 +273,43 @@ def pay(delivery: str, station: str, token_file: Path, cash: str | None, card: b
     if cash is not None and card:
         _fail("A delivery is paid in one way: give --cash or --card, not both")
 
-    async def work(desk: _Desk) -> None:
+    async def work(desk: Desk) -> None:
         snapshot, unpaid = await desk.delivery(delivery)
-        given = unpaid.amount_minor if cash is None else _scaled(cash, snapshot.decimals, "--cash")
+        given = unpaid.amount_minor if cash is None else scaled(cash, snapshot.decimals, "--cash")
         tender = TenderKind.BANK_CARD if card else TenderKind.CASH
-        result = await desk.order_or_leave(PayDelivery(_new_id(), delivery, tender, given))
+        result = await desk.order_or_leave(PayDelivery(new_id(), delivery, tender, given))
         click.echo(result.receipt.rstrip())
         click.echo(f"change {decimal_text(result.change_minor, snapshot.decimals)} {snapshot.currency}")
 
-    _run(station, token_file, work)
+    run(station, token_file, work)
 
 
 @pump.command("test-measure")
 @_delivery
-@_at_station
+@at_station
 def test_measure(delivery: str, station: str, token_file: Path) -> None:
     """Close an unpaid DELIVERY without a sale: it was measured, and is back in the tank."""
 
-    async def work(desk: _Desk) -> None:
+    async def work(desk: Desk) -> None:
         _, unpaid = await desk.delivery(delivery)
-        await desk.order_or_leave(CloseAsTest(_new_id(), delivery))
+        await desk.order_or_leave(CloseAsTest(new_id(), delivery))
         click.echo(f"{delivery}: {volume_text(unpaid.volume_ml, Unit(unpaid.unit))} back in the tank, no sale")
 
-    _run(station, token_file, work)
+    run(station, token_file, work)
 
 
 # ---- inside
 
 
 def _order(station: str, token_file: Path, command: Command, said: str) -> None:
-    async def work(desk: _Desk) -> None:
+    async def work(desk: Desk) -> None:
         await desk.order(command)
         click.echo(said)
 
-    _run(station, token_file, work)
+    run(station, token_file, work)
 
 
-def _scaled(text: str, decimals: int, option: str) -> int:
+def scaled(text: str, decimals: int, option: str) -> int:
     """Typed decimals as a whole number of the smallest unit."""
     try:
         value, given = parse_decimal(text)

@@ -3,19 +3,24 @@
 The one place where a record is written and the books take it. Knows no pump, reader, printer or till.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from controller.domain.books import Books
+from controller.domain.ladder import Rules
 from controller.domain.lists import LookUp
 from controller.domain.prices import current
 from controller.domain.products import Grade
+from controller.domain.purse_records import CardSeen
+from controller.domain.purses import TakeFromPurse, no_purse
 from controller.domain.quantities import Currency
 from controller.domain.records import Authorised, Body, Record, kind_of
-from controller.domain.seams import MS_PER_S, US_PER_S, Clock
-from controller.domain.tokens import TokenRef, plate_token
+from controller.domain.seams import MS_PER_S, US_PER_MS, US_PER_S, Clock
+from controller.domain.tokens import Assurance, TokenRef, card_token, driver_key, plate_token
+from controller.pincheck import PinChecker
 from controller.store.writer import JournalUnwritable, JournalWriter
 
 JOURNAL_RETRY_S = 2
@@ -58,6 +63,8 @@ class Site:
         lists: Lists,
         list_secret: bytes,
         clock: Clock,
+        rules: Rules,
+        pins: PinChecker,
     ) -> None:
         self.station = station
         self.currency = currency
@@ -66,6 +73,16 @@ class Site:
         self.books = books
         self.lists = lists
         self.clock = clock
+        self.rules = rules
+        self.pins = pins
+        self.trying = asyncio.Lock()
+        """Held while a PIN is tried: two tries at once count as two."""
+        self.contact_age_ms: Callable[[], int | None] = lambda: None
+        """How long ago headquarters was last heard; None for a station without one."""
+        self.card_seen: Callable[[bytes], CardSeen | None] = lambda key: None
+        """By token key: how old a card is that was proven here lately."""
+        self.take_from_purse: TakeFromPurse = no_purse
+        """How a card's purse pays, before its pump is let go."""
         self._writer = writer
         self._list_secret = list_secret
         self._troubles: dict[str, Trouble] = {}
@@ -116,6 +133,14 @@ class Site:
         """A typed plate as a token. ValueError if it cannot be one."""
         return plate_token(self._list_secret, text)
 
+    def card(self, number: str) -> TokenRef:
+        """A typed card number as a token. ValueError if it cannot be one."""
+        return card_token(self._list_secret, number, Assurance.IDENTIFIED)
+
+    def driver(self, code: str) -> bytes:
+        """A driver's code as list rows have it. ValueError if it cannot be one."""
+        return driver_key(self._list_secret, code)
+
     async def write(self, *records: Record) -> tuple[Body, ...]:
         """Put records on disk, then into the books. JournalUnwritable if the disk refuses: then neither happened."""
         try:
@@ -138,22 +163,28 @@ class Site:
             except JournalUnwritable:
                 await self.sleep_s(JOURNAL_RETRY_S)
 
-    async def write_authorised(self, record: Authorised) -> None:
-        """As `write`; what it allows counts from now on, not only once it is on disk."""
+    async def write_authorised(self, record: Authorised, *before: Record) -> None:
+        """As `write`; what it allows counts from now on, not only once it is on disk. `before`: in the same commit."""
         self._authorising[record.point] = record
         try:
-            await self.write(record)
+            await self.write(*before, record)
         finally:
             del self._authorising[record.point]
 
-    def allowed_elsewhere(self, token_key: bytes, point: int) -> list[Authorised]:
-        """What a token may take at other points than this one at this moment: as good as used."""
+    def allowed_elsewhere(self, point: int) -> list[Authorised]:
+        """What may be taken at other points than this one at this moment: as good as used."""
         allowed = {number: record for number, (_, record) in self.books.open.items()} | self._authorising
-        return [
-            record
-            for number, record in allowed.items()
-            if number != point and record.token is not None and record.token.key == token_key
-        ]
+        return [record for number, record in allowed.items() if number != point]
+
+    def being_reserved_minor(self, pot: str) -> int:
+        """What is on its way to be reserved of a pot, and not on disk yet."""
+        on_the_way = (record.reserved for record in self._authorising.values())
+        return sum(reserved.amount_minor for reserved in on_the_way if reserved is not None and reserved.pot == pot)
+
+    @property
+    def elapsed_ms(self) -> int:
+        """The time that has passed along the journal, until now."""
+        return self.books.usage.elapsed.at(self.clock.now().mono_us // US_PER_MS)
 
     @property
     def can_write(self) -> bool:

@@ -11,8 +11,10 @@ from typing import Any
 
 import msgspec
 
-from card_io.reader import CardPresented, CardReader, CardRefused, CardRemoved, ReaderDown, ReaderUp
+from card_io.reader import CardReader
+from controller.card_desk import CardDesk
 from controller.config import LineTable, PointTable, StationConfig
+from controller.contact import LastContact
 from controller.decisions import refuse
 from controller.domain.books import Books, Sale, Unpaid
 from controller.domain.days import BusinessDay
@@ -34,7 +36,9 @@ from controller.domain.receipt import ReceiptSite, receipt_lines, receipt_of, re
 from controller.domain.records import RowName, Started, Stopped
 from controller.domain.seams import Clock, Randomness
 from controller.domain.tokens import Assurance, card_token
-from controller.point import FuellingPoint, TokenShown
+from controller.entitled import CardsProven, EntitledLists, EntitledPins, EntitledRules
+from controller.pincheck import InlinePins, PinChecker
+from controller.point import FuellingPoint
 from controller.pricing import Pricing
 from controller.printing.escpos import PrinterModel, slip_bytes
 from controller.printing.spool import PrintQueue, Slip, slip_name
@@ -43,6 +47,7 @@ from controller.pumps.core import LinePort
 from controller.pumps.line import LineRunner
 from controller.pumps.protocols import PROTOCOLS, Setup
 from controller.pumps.schedule import LineSchedule
+from controller.purse_desk import PurseDesk
 from controller.site import JOURNAL_RETRY_S, Lists, Site
 from controller.store.journal import Journal
 from controller.store.writer import JournalUnwritable, JournalWriter
@@ -82,13 +87,22 @@ class Station:
         print_queue: PrintQueue,
         printer_model: PrinterModel,
         headquarters: Headquarters | None,
+        pins: PinChecker | None = None,
+        till_readers: Mapping[str, CardReader] | None = None,
+        issuer_keys: tuple[bytes, ...] = (),
     ) -> None:
+        """`readers`: by fuelling point; `pins`: who checks PINs, in place if nobody is named.
+
+        `issuer_keys`: headquarters' public keys, 32 bytes each, for its words on card purses.
+        """
         self.config = config
         file = config.file
         self._clock = clock
         self._writer = writer
         self._list_secret = list_secret
         self._readers = readers
+        self._till_readers = till_readers or {}
+        proven = CardsProven()
         self._print_queue = print_queue
         self._printer_model = printer_model
         self._headquarters = headquarters
@@ -99,16 +113,32 @@ class Station:
             file_grades=config.grades,
             books=books,
             writer=writer,
-            lists=lists,
+            lists=EntitledLists(lists, proven, _entitled(config, list_secret)),
             list_secret=list_secret,
             clock=clock,
+            rules=file.limits.rules,
+            pins=EntitledPins(pins or InlinePins(), proven),
         )
+        self.site.card_seen = proven.seen
         self._lines: dict[str, LineRunner] = {}
         self._taps: dict[str, Tap] = {}
         self.points: dict[int, FuellingPoint] = {}
         for line in file.lines:
             self._add_line(line, [point for point in file.points if point.line == line.name], open_port)
         self.points = dict(sorted(self.points.items()))
+        self._purse: PurseDesk | None = None
+        if file.cards is not None and file.cards.purse:
+            self._purse = PurseDesk(self.site, file.cards.station_number)
+            self.site.take_from_purse = self._purse.take
+        self._cards = CardDesk(
+            self.site,
+            self.points,
+            list_secret=list_secret,
+            proven=proven,
+            purse=self._purse,
+            station_number=file.cards.station_number if file.cards else 0,
+            issuer_keys=issuer_keys,
+        )
         self._pricing = Pricing(self.site, _price_decimals(file.points), self._price_changed)
         self._tills = Tills(
             self.site,
@@ -117,6 +147,7 @@ class Station:
             stop_all=self._stop_all,
             on_sale=self._print_receipt,
             ask_balance=self._balance,
+            cards=self._cards.command,
         )
         self._receipt_site = ReceiptSite(
             name=file.station.name,
@@ -129,6 +160,9 @@ class Station:
         if headquarters is not None:
             writer.on_append(headquarters.rows_written)
             headquarters.on_state(self._link_changed)
+            self._contact = LastContact(self.site, headquarters)
+            headquarters.on_state(self._contact.changed)
+            self.site.contact_age_ms = lambda: self._contact.age_ms
 
     def _add_line(self, line: LineTable, tables: list[PointTable], open_port: Callable[[LineTable], LinePort]) -> None:
         config = self.config
@@ -188,11 +222,14 @@ class Station:
         work: list[Coroutine[Any, Any, None]] = [
             *(point.run() for point in self.points.values()),
             *(line.run() for line in self._lines.values()),
-            *(self._listen(number, reader) for number, reader in self._readers.items()),
+            *(self._cards.listen_at_point(number, reader) for number, reader in self._readers.items()),
+            *(self._cards.listen_at_till(till, reader) for till, reader in self._till_readers.items()),
             self._print_queue.run(),
         ]
+        if self._purse is not None:
+            work.append(self._purse.run())
         if self._headquarters is not None:
-            work.append(self._headquarters.run())
+            work += [self._headquarters.run(), self._contact.run()]
         tasks = [asyncio.ensure_future(job) for job in work]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -207,7 +244,7 @@ class Station:
 
     async def stop(self, why: str) -> None:
         """After `run()` was cancelled: write that the end was in order, and close the journal."""
-        for reader in self._readers.values():
+        for reader in (*self._readers.values(), *self._till_readers.values()):
             await reader.close()
         try:
             await self.site.write(Stopped(why))
@@ -267,29 +304,6 @@ class Station:
             line.stop_all()
         for point in self.points.values():
             point.stop()
-
-    async def _listen(self, number: int, reader: CardReader) -> None:
-        """What a reader says, brought to its fuelling point."""
-        where = f"reader of point {number}"
-        async for event in reader.events():
-            match event:
-                case CardPresented(facts):
-                    if facts.card_number is None:
-                        text = "This card proves nothing here: it has no fuel application"
-                        self.site.trouble(where, text)
-                        continue
-                    self.site.trouble(where, None)
-                    token = card_token(self._list_secret, facts.card_number, Assurance(facts.assurance))
-                    self.points[number].post(TokenShown(token))
-                case CardRefused():
-                    self.site.trouble(where, event.text)
-                case CardRemoved() | ReaderUp():
-                    self.site.trouble(where, None)
-                case ReaderDown():
-                    self.site.trouble(where, event.text)
-        # It is read once and cannot be asked again. Pumps, plates, cash and the other readers go on without it.
-        self.site.trouble(where, "The card reader's program has ended: take plates or cash, and restart the station")
-        await asyncio.Event().wait()
 
     async def _delivered(self, name: RowName) -> None:
         unpaid = self.site.books.unpaid.get(name)
@@ -366,7 +380,7 @@ class Station:
             token=display.token,
             need=display.need,
             reason=display.reason,
-            text=display.text or point.prices.text,
+            text=display.text or point.prices.text or (self._purse.tile_text(point.number) if self._purse else ""),
             unpaid=tuple(self._unpaid_view(unpaid) for unpaid in self.site.books.unpaid_at(point.number)),
             choices=point.choices,
         )
@@ -385,6 +399,13 @@ class Station:
             ended_ms=unpaid.ended_ms,
             leased_to=self._tills.leased_to(unpaid.name),
         )
+
+
+def _entitled(config: StationConfig, list_secret: bytes) -> EntitledRules:
+    cards = config.file.cards
+    if cards is None:
+        return EntitledRules(list_secret, config.zone, {})
+    return EntitledRules(list_secret, config.zone, cards.product_sets, cards.unlisted, cards.purse)
 
 
 def _price_decimals(points: Sequence[PointTable]) -> dict[str, int]:

@@ -15,26 +15,33 @@ from controller.decisions import refuse
 from controller.domain.books import Books, Sale, Unpaid
 from controller.domain.desk import (
     LEASE_MS,
+    Allot,
     AnswerNeed,
     AskBalance,
     AuthorisePoint,
+    CardCommand,
     ChangePrice,
     CloseAsTest,
     Command,
     CommandResult,
+    ExpectCard,
     IdentifyPump,
     LeaseDelivery,
     PayDelivery,
     ReadPumpTotals,
     ReleaseDelivery,
+    ReleasePurse,
     ResumePoint,
     StopAll,
     StopPoint,
     SuspendPoint,
+    UnlockPin,
 )
+from controller.domain.funds import Funds
 from controller.domain.reasons import CATALOGUE, Reason
-from controller.domain.records import Funds, RowName, Settlement, Tender, TenderKind, TestMeasure, parse_row_name
+from controller.domain.records import RowName, Settlement, Tender, TenderKind, TestMeasure, parse_row_name
 from controller.domain.seams import US_PER_MS
+from controller.manager import Manager
 from controller.point import FuellingPoint
 from controller.pricing import Pricing
 from controller.site import Site
@@ -67,6 +74,7 @@ class Tills:
         stop_all: Callable[[], None],
         on_sale: Callable[[Sale], str],
         ask_balance: Callable[[AskBalance, str], Awaitable[CommandResult]],
+        cards: Callable[[CardCommand, str], Awaitable[CommandResult]],
     ) -> None:
         """`on_sale` hears of each new sale, on disk already, and gives its readable receipt.
 
@@ -75,9 +83,11 @@ class Tills:
         self._site = site
         self._points = points
         self._pricing = pricing
+        self._manager = Manager(site)
         self._stop_all = stop_all
         self._on_sale = on_sale
         self._ask_balance = ask_balance
+        self._cards = cards
         self._leases: dict[RowName, _Lease] = {}
         self._answers: OrderedDict[tuple[str, str], _Answer] = OrderedDict()
         self._settling = asyncio.Lock()
@@ -151,6 +161,9 @@ class Tills:
             case ChangePrice():
                 if answer := self._pricing.answer_of_before(command, name):
                     return answer
+            case Allot() | UnlockPin():
+                if answer := self._manager.answer_of_before(command, name):
+                    return answer
             case AuthorisePoint() | AnswerNeed() if self._authorised_at(name) in {command.point, None}:
                 return CommandResult(command.command_id, done=True)
         return refuse(command.command_id, Reason.COMMAND_REUSED)
@@ -158,7 +171,7 @@ class Tills:
     def _authorised_at(self, name: RowName) -> int | None:
         """Where this row allowed a delivery; 0 if it is of another kind, None if it is not remembered."""
         books = self._books
-        if name in books.price_changes or name in books.tested.values():
+        if name in books.price_changes or name in books.desk_words or name in books.tested.values():
             return 0
         for point, (allowed, _) in books.open.items():
             if allowed == name:
@@ -191,6 +204,12 @@ class Tills:
                 return await point.errand(command)
             case ChangePrice():
                 return await self._pricing.change(command, till)
+            case Allot():
+                return await self._manager.allot(command, till)
+            case UnlockPin():
+                return await self._manager.unlock(command, till)
+            case ExpectCard() | ReleasePurse():
+                return await self._cards(command, till)
             case StopAll():
                 self._stop_all()
                 return CommandResult(command.command_id, done=True)
@@ -241,7 +260,7 @@ class Tills:
         return CommandResult(command.command_id, done=True)
 
     async def _pay(self, till: str, command: PayDelivery) -> CommandResult:
-        if command.tender is TenderKind.ACCOUNT:
+        if command.tender in {TenderKind.ACCOUNT, TenderKind.CARD_PURSE}:
             return refuse(command.command_id, Reason.NOT_LEASED)
         async with self._settling:
             found = self._find(command.delivery_id)
@@ -305,13 +324,14 @@ class Tills:
 
 
 def account_tender(unpaid: Unpaid) -> tuple[Tender, ...]:
-    """How a delivery on account pays itself."""
+    """How a delivery on account pays itself, or one from a card's purse."""
     amount_minor = unpaid.delivery.amount_minor
-    return (Tender(TenderKind.ACCOUNT, amount_minor, amount_minor),)
+    kind = TenderKind.CARD_PURSE if unpaid.delivery.funds is Funds.CARD_PURSE else TenderKind.ACCOUNT
+    return (Tender(kind, amount_minor, amount_minor),)
 
 
 def pays_itself(unpaid: Unpaid) -> bool:
-    return unpaid.delivery.funds is Funds.POSTPAID
+    return unpaid.delivery.funds is not Funds.NONE
 
 
 def _was_paid_by(sale: Sale, command: PayDelivery) -> bool:

@@ -21,7 +21,8 @@ from controller.printing.spool import MemorySpool, PrintQueue
 from controller.pumps.core import LinePort
 from controller.station import Station, read_books
 from controller.store.journal import Journal
-from controller.store.whitelist import Whitelist, build, read_csv
+from controller.store.whitelist import Whitelist
+from controller.store.whitelist_import import build, read_csv
 from controller.store.writer import InlineWriter
 from sim.attendant import Attendant, Bell
 from sim.cards.inline import InlineReader
@@ -196,7 +197,8 @@ class World:
     async def _start(self) -> None:
         self._boots += 1
         chance = Chance(self._plan.seed, f"boot/{self._boots}")
-        journal = Journal(self._folder / "journal.db")
+        keys = Chance(self._plan.seed, f"seals/{self._boots}")
+        journal = Journal(self._folder / "journal.db", randomness=keys)
         writer = InlineWriter(journal, self._clock, chance.random_bytes(8), lambda: chance.between(*COMMIT_US))
         self._journal, self._writer = journal, writer
         link = StationLink(

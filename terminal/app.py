@@ -171,8 +171,8 @@ class TerminalApp(App[None]):
                 self.push_screen(PaymentScreen())
             case OpenChoice():
                 self.push_screen(ChoiceScreen())
-            case OpenEntry(title, hint, then):
-                self.push_screen(EntryScreen(title, hint))
+            case OpenEntry(title, hint, then, hidden):
+                self.push_screen(EntryScreen(title, hint, hidden=hidden))
                 self._then = then
             case OpenPaper(title, text, help=with_help):
                 self.push_screen(PaperScreen(title, help_text(text) if with_help else text))

@@ -18,11 +18,12 @@ class OpenPayment:
 
 @dataclass(frozen=True, slots=True)
 class OpenEntry:
-    """Ask for one line; `then` says what becomes of it."""
+    """Ask for one line; `then` says what becomes of it. `hidden`: nobody reads what is typed."""
 
     title: str
     hint: str
     then: Callable[[str], "Effects"]
+    hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,11 @@ _PLAIN = {
     PointState.OFFLINE: ("░", "NO LINK", Mood.DIM),
     PointState.CLOSED: ("─", "CLOSED", Mood.DIM),
 }
-_NEED_WORDS = {Need.PLATE: "PLATE?", Need.ODOMETER: "ODOMETER?", Need.GRADE: "FUEL?"}
+_NEED_WORDS = {Need.PLATE: "PLATE?", Need.ODOMETER: "ODOMETER?", Need.GRADE: "FUEL?"} | {
+    Need.PIN: "PIN?",
+    Need.CODE: "DRIVER?",
+    Need.HEADQUARTERS: "ASKING HQ",
+}
 _SHOWS_FIGURES = {PointState.FUELLING, PointState.COMPLETED}
 
 

@@ -38,7 +38,14 @@ class Offer:
     choices: tuple[GradeChoice, ...] = ()
 
 
-_NEEDS = {Need.PLATE: "type the plate", Need.ODOMETER: "type the odometer", Need.GRADE: "choose the fuel"}
+_NEEDS = {
+    Need.PLATE: "type the plate",
+    Need.ODOMETER: "type the odometer",
+    Need.GRADE: "choose the fuel",
+    Need.PIN: "let the driver type the PIN",
+    Need.CODE: "type the driver's code",
+    Need.HEADQUARTERS: "headquarters is asked",
+}
 _NOTHING_TO_DO = {
     PointState.IDLE: "nothing to do: nobody has lifted a nozzle, nothing is unpaid",
     PointState.CALLING: "calling, but two deliveries are unpaid",

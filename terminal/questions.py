@@ -14,7 +14,8 @@ from terminal.pad import Preset
 
 CARD_DIGITS_MIN = 10
 """A balance is asked by card from so many digits on; anything else is a plate."""
-TITLES = {Need.PLATE: "PLATE", Need.ODOMETER: "ODOMETER, KM"}
+TITLES = {Need.PLATE: "PLATE", Need.ODOMETER: "ODOMETER, KM", Need.PIN: "PIN", Need.CODE: "DRIVER'S CODE"}
+HINTS = {Need.PIN: "The driver types it: it is not shown. Then Enter"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +51,12 @@ class Questions:
         """Ask what the station asks."""
         if need is Need.GRADE:
             return self._choose(step)
+        if need not in TITLES:
+            self._say("The station asks headquarters itself: wait for its answer", True)
+            return []
         then = partial(self._answered, step.point, need)
-        return [OpenEntry(f"PUMP {step.point}: {TITLES[need]}", "Type it, then Enter", then)]
+        hint = HINTS.get(need, "Type it, then Enter")
+        return [OpenEntry(f"PUMP {step.point}: {TITLES[need]}", hint, then, hidden=need is Need.PIN)]
 
     def type_plate(self, snapshot: Snapshot, till: str, point: int | None, preset: Preset | None) -> Effects:
         """Ask on whose account a pump shall deliver; without a number, the only one that calls."""
@@ -104,6 +109,9 @@ class Questions:
     def _answered(self, point: int, need: Need, value: str) -> Effects:
         if need is Need.ODOMETER and not (value.isdecimal() and value.isascii()):
             self._say("The odometer is a number of whole kilometres", True)
+            return []
+        if need is Need.PIN and not (value.isdecimal() and value.isascii()):
+            self._say("A PIN has digits only", True)
             return []
         return [Back(), Send(AnswerNeed(self._new_id(), point, need, value))]
 

@@ -170,6 +170,23 @@ WRONG: dict[str, tuple[tuple[tuple[str, str], ...], str]] = {
         (("[[readers]]", '[[readers]]\npoint = 1\nkind = "pcsc"\nname = "A"\n[[readers]]'),),
         r"readers\[1\]\.point: point 1 has a reader already",
     ),
+    "a reader of a till that is none": (
+        (("point = 1\nkind", 'till = "till-9"\nkind'),),
+        r"readers\[0\]\.till: 'till-9' is no till",
+    ),
+    "a reader of both": (
+        (("point = 1\nkind", 'point = 1\ntill = "till-1"\nkind'),),
+        r"readers\[0\]: expected a point or a till",
+    ),
+    "a purse without a number": (
+        (("[cards]", "[cards]\npurse = true"),),
+        r"cards\.station_number: expected the number",
+    ),
+    "a number that no card holds": ((("[cards]", "[cards]\nstation_number = 4294967296"),), "expected 1 to 4294967295"),
+    "a set of no grade": (
+        (("[cards]", '[cards]\nproduct_sets = { truck = ["milk"] }'),),
+        r"cards\.product_sets\.truck: 'milk' is no grade",
+    ),
     "readers without cards": (
         (("[cards]", ""), ('aid = "F50401"', ""), ('system = "forecourt"', "")),
         "cards: expected this table, with aid and system",
@@ -186,7 +203,15 @@ WRONG: dict[str, tuple[tuple[tuple[str, str], ...], str]] = {
 @pytest.mark.parametrize(("changes", "said"), WRONG.values(), ids=WRONG)
 def test_what_is_wrong_is_named(changes: tuple[tuple[str, str], ...], said: str) -> None:
     text = GOOD if all(old in GOOD for old, _ in changes) and "#" not in changes[0][0] else uncommented()
-    if changes[0][0] in ("point = 1\n", "[[readers]]", "[cards]", '"F50401"', "width = 42", "baud = 19200"):
+    if changes[0][0] in (
+        "point = 1\n",
+        "point = 1\nkind",
+        "[[readers]]",
+        "[cards]",
+        '"F50401"',
+        "width = 42",
+        "baud = 19200",
+    ):
         text = uncommented()
     with pytest.raises(ConfigError, match=said) as caught:
         parse(with_(*changes, text=text), PATH)

@@ -46,13 +46,18 @@ TODAY = frozenset({"now", "utcnow", "today"})
 EDGES: dict[str, tuple[str, str]] = {
     # The controller: one file for time and chance, one for each kind of device or file.
     "controller/machine.py": (
-        ".exists() asyncio.sleep loop.call_at open() os.path secrets time",
-        "the one place where this machine's time, chance and boot id come in",
+        ".exists() asyncio.sleep loop.call_at loop.run_in_executor open() os.path secrets time",
+        "the one place where this machine's time, chance, threads and boot id come in",
     ),
     "controller/daemon.py": (".exists() .mkdir() loop.add_signal_handler signal", "the process: signals, data folder"),
-    "controller/commands.py": (".exists() .mkdir()", "the command line names folders and files"),
+    "controller/whitelist_commands.py": (".exists() .read_text() .write_text()", "the command line names files"),
+    "controller/whitelist_making.py": (
+        ".exists() .mkdir() .read_text() .stat() .write_text()",
+        "the same at headquarters",
+    ),
     "controller/config.py": (".read_text()", "reads station.toml"),
     "controller/install.py": (".exists() .mkdir() .write_text()", "makes a station's folder"),
+    "controller/journal_commands.py": (".exists()", "the command line names files"),
     "controller/keys.py": (".read_text() .stat() os.fdopen os.fsync os.open", "reads and makes secret files"),
     "controller/api/client.py": ("httpx", "the till's end of the API"),
     "controller/api/server.py": ("socket uvicorn", "the station's end of the API"),
@@ -64,33 +69,67 @@ EDGES: dict[str, tuple[str, str]] = {
         ".exists() .iterdir() .mkdir() .open() .read_bytes() .unlink() os.fsync os.open",
         "slips on disk, so that a killed station prints them once",
     ),
+    "controller/programme_commands.py": (".open() .read_text()", "the command line names programmes and events"),
     "controller/pumps/line.py": ("loop.add_reader os.read os.stat serial termios", "the pumps' cable"),
+    "controller/store/checkpoint.py": (
+        ".open() .read_bytes() .stat() .unlink() os.fdopen os.fsync os.open os.replace",
+        "a file that saves reading the journal again",
+    ),
     "controller/store/journal.py": ("apsw", "the journal's file"),
-    "controller/store/whitelist.py": (
-        ".unlink() open() os.fsync os.replace os.stat sqlite3 sqlite_utils",
+    "controller/store/sealing.py": ("apsw", "the keys of its seals, in the same file"),
+    "controller/store/snapshot.py": (
+        ".open() .unlink() shutil tempfile",
+        "copies the journal's files, so that a running station's can be read",
+    ),
+    "controller/store/whitelist.py": ("os.stat sqlite_utils", "looks whether a new list is in place"),
+    "controller/store/whitelist_file.py": (
+        ".exists() .mkdir() .unlink() fcntl open() os.fsync os.open os.replace shutil sqlite3 sqlite_utils",
         "the whitelist's file",
     ),
+    "controller/store/whitelist_import.py": (
+        ".mkdir() concurrent multiprocessing open() os.open shutil",
+        "lists of any length: sorted runs on disk, made by several processes",
+    ),
+    "controller/store/whitelist_lines.py": ("open()", "reads the files of an import"),
+    "controller/store/whitelist_signed.py": (
+        ".unlink() open() os.fsync os.replace",
+        "the files that headquarters signs",
+    ),
+    "controller/store/whitelist_stats.py": (".stat() sqlite_utils", "counts what is in the whitelist's file"),
+    "controller/store/whitelist_taking.py": ("sqlite3", "says when the whitelist's file is damaged"),
     "controller/store/writer.py": ("threading", "commits on a thread of their own; InlineWriter has none"),
     # The card library runs in real time only: a simulated world has its own reader.
     "card_io/keys.py": ("os.fdopen os.open", "reads the network's card keys"),
     "card_io/pcsc.py": ("asyncio.create_subprocess_exec asyncio.timeout os.environ", "the child that talks to PC/SC"),
     "card_io/pcsc_child.py": ("concurrent os.urandom smartcard threading time", "that child: a process of its own"),
+    "card_io/pcsc_bridge.py": ("smartcard time", "a child at the card office's desk: a process of its own"),
+    "card_io/pcsc_card.py": ("os.environ os.read select subprocess time", "that child's owner"),
     "card_io/tcp.py": ("asyncio.open_connection asyncio.timeout", "a reader behind a TCP connection"),
     # The link and headquarters.
     "sync/transport.py": ("httpx", "the link's HTTP"),
     "sync/hq/commands.py": (
-        ".is_file() .mkdir() .read_bytes() httpx os.fdopen os.open os.urandom time",
+        ".is_file() .mkdir() .read_bytes() os.fdopen os.open os.urandom time",
         "the command line: headquarters' clock and chance begin here",
     ),
+    "sync/hq/cards/commands.py": (
+        ".exists() .read_bytes() .read_text() os.fsync",
+        "the command line names files: entitlements, batches and what is done of them",
+    ),
+    "sync/hq/cards/desk.py": ("os.environ os.urandom time", "the card office's passphrase, clock and chance"),
+    "sync/hq/cards/folder.py": (
+        ".exists() .mkdir() .read_bytes() .unlink() fcntl os.fdopen os.fsync os.open",
+        "the card office's folder: keys and log",
+    ),
+    "sync/hq/cards/key_commands.py": (".exists() .is_dir() .mkdir() os.urandom", "the command line: new keys"),
     "sync/hq/config.py": (".read_text()", "reads hq.toml"),
     "sync/hq/hold.py": (".open() fcntl", "one process a database"),
+    "sync/hq/running.py": ("httpx", "asks the process that holds the database"),
     "sync/hq/serve.py": (
         "concurrent loop.add_signal_handler loop.run_in_executor signal socket uvicorn",
         "headquarters' process: port, signals, the database's thread",
     ),
     "sync/hq/store.py": ("sqlite3", "headquarters' database"),
     # The simulator: the bench runs in real time, the world only touches what is listed.
-    "controller/programme_commands.py": (".open() .read_text()", "the command line names programmes and events"),
     "controller/wire/commands.py": (
         ".exists() .open() .read_text() loop.add_signal_handler signal",
         "the command line: recordings are files",
@@ -109,6 +148,7 @@ EDGES: dict[str, tuple[str, str]] = {
         ".exists() asyncio.sleep loop.add_signal_handler secrets signal",
         "the command line: a simulated card in a real PC/SC daemon",
     ),
+    "sim/cards/slot.py": (".exists() .is_dir() secrets", "the card office's desk with simulated cards on it"),
     "sim/cards/state.py": (".read_bytes() .unlink() os.fdopen os.fsync os.open", "a simulated card remembers on disk"),
     "sim/cards/tcp.py": ("asyncio.start_server loop.call_later", "simulated cards over TCP"),
     "sim/cards/vpcd.py": ("asyncio.sleep socket", "simulated cards for a real PC/SC daemon"),

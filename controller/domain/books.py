@@ -8,12 +8,16 @@ from collections import OrderedDict
 from dataclasses import dataclass, field, fields
 
 from controller.domain.days import BusinessDay
+from controller.domain.lists import Cap, Level, Measure, Window
+from controller.domain.purses import Purses
 from controller.domain.records import (
+    Allotted,
     Authorised,
     Body,
     Declined,
     Delivery,
     MeterChanged,
+    PinUnlocked,
     PriceChanged,
     Released,
     RowName,
@@ -24,11 +28,10 @@ from controller.domain.records import (
     TotaliserRead,
     UnrecordedDelivery,
 )
+from controller.domain.usage import Usage, key_of
 
 REMEMBERED = 2_000
 """Settled deliveries and commands that are kept for repeats: days of a busy station, and a bound."""
-REMEMBERED_DAYS = 2
-"""Days of use that are kept of a token: today's, and one of before for a clock that was set back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +53,6 @@ class Unpaid:
     name: RowName
     delivery: Delivery
     ended_ms: int
-
-
-@dataclass(slots=True)
-class Used:
-    """What a token took on one business day."""
-
-    volume_ml: int = 0
-    amount_minor: int = 0
 
 
 @dataclass(slots=True)
@@ -108,8 +103,12 @@ class Books:
     prices: dict[str, PriceChanged] = field(default_factory=dict)
     """By grade: the last change of its price."""
     price_changes: OrderedDict[RowName, PriceChanged] = field(default_factory=OrderedDict)
-    used: dict[bytes, dict[int, Used]] = field(default_factory=dict)
-    """By token and business day, the day of the latest delivery last."""
+    desk_words: OrderedDict[RowName, Allotted | PinUnlocked] = field(default_factory=OrderedDict)
+    """What a manager has said of an account or a PIN."""
+    usage: Usage = field(default_factory=Usage)
+    """What counts against limits, allotments and PINs."""
+    purses: Purses = field(default_factory=Purses)
+    """Card purses that something is still owed to."""
     odometer_km: dict[bytes, int] = field(default_factory=dict)
     commands: OrderedDict[tuple[str, str], RowName] = field(default_factory=OrderedDict)
     """By till and command id: the row that the command made."""
@@ -128,6 +127,8 @@ class Books:
         """Take the next row."""
         name, record = body.name, body.record
         self.seq = name.seq
+        self.usage.apply(body, self.business_day)
+        self.purses.apply(body)
         match record:
             case Started():
                 self.epochs += 1
@@ -161,6 +162,11 @@ class Books:
                 if len(self.price_changes) > REMEMBERED:
                     self.price_changes.popitem(last=False)
                 self._remember_command(record.till, record.command_id, name)
+            case Allotted() | PinUnlocked():
+                self.desk_words[name] = record
+                if len(self.desk_words) > REMEMBERED:
+                    self.desk_words.popitem(last=False)
+                self._remember_command(record.till, record.command_id, name)
             case _:
                 pass
 
@@ -174,13 +180,13 @@ class Books:
         return [unpaid for unpaid in self.unpaid.values() if unpaid.delivery.point == point]
 
     def used_on(self, token_key: bytes, day: int) -> tuple[int, int]:
-        """Volume (thousandths) and amount (minor units) that a token took on a business day.
-
-        What was booked on a later day counts too: a clock that is set back gives no limit back. A day too far ahead
-        is forgotten with the second next day on which the token is used, so that it locks nobody for years.
-        """
-        days = [used for booked, used in self.used.get(token_key, {}).items() if booked >= day]
-        return sum(used.volume_ml for used in days), sum(used.amount_minor for used in days)
+        """Volume (thousandths) and amount (minor units) that count for a token on a business day, by the last row."""
+        usage, key = self.usage, key_of(Level.CARD, token_key)
+        volume_ml, amount_minor = (
+            usage.used(key, Cap(Level.CARD, Window.DAY, measure, 1), day, usage.elapsed.ms)
+            for measure in (Measure.VOLUME, Measure.AMOUNT)
+        )
+        return volume_ml, amount_minor
 
     def _deliver(self, name: RowName, record: Delivery, wall_ms: int) -> None:
         if record.authorised is not None:
@@ -197,14 +203,6 @@ class Books:
         self.sums.deliveries += 1
         self.sums.volume_ml += record.volume_ml
         self.sums.amount_minor += record.amount_minor
-        if record.token is not None:
-            day = self.business_day.of(wall_ms)
-            days = self.used.setdefault(record.token.key, {})
-            used = days[day] = days.pop(day, Used())
-            used.volume_ml += record.volume_ml
-            used.amount_minor += record.amount_minor
-            if len(days) > REMEMBERED_DAYS:
-                del days[next(iter(days))]
 
     def _settle(self, name: RowName, record: Settlement, wall_ms: int) -> None:
         unpaid = self.unpaid.pop(record.delivery, None)

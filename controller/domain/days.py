@@ -11,12 +11,12 @@ class BusinessDay:
 
     def __init__(self, zone: ZoneInfo, starts_hour: int) -> None:
         self.zone = zone
-        self._starts_hour = starts_hour
+        self.starts_hour = starts_hour
 
     def of(self, wall_ms: int) -> int:
         """The day of a UTC moment as a proleptic ordinal (date.toordinal)."""
         # Local wall time is shifted, not the moment: the day begins at the same hour on both sides of a clock change.
-        local = local_time(wall_ms, self.zone).replace(tzinfo=None) - timedelta(hours=self._starts_hour)
+        local = local_time(wall_ms, self.zone).replace(tzinfo=None) - timedelta(hours=self.starts_hour)
         return local.toordinal()
 
 

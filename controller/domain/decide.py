@@ -1,27 +1,34 @@
 """decide(): may this token buy this grade now, and how much? Pure, total, explained.
 
-Every answer carries its evidence, so that it can be made again from the journal alone. Knows no clock, list or
-pump: what it needs of them is in the request and the facts.
+A row of checks, in the order in which they speak; then the smallest limit. Every answer carries its evidence, so that
+it can be made again from the journal alone (`controller.domain.explain`). Knows no clock, list or pump: what it needs
+of them is in the request and the facts.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
 
 from controller.domain.desk import Need
-from controller.domain.lists import ListRow, ListState, LookUp, Status
-from controller.domain.quantities import Currency, UnitPrice, volume_for
-from controller.domain.reasons import Reason
-from controller.domain.records import Evidence, Funds, Limits
+from controller.domain.funds import Funds
+from controller.domain.headquarters import Granted
+from controller.domain.ladder import Ladder
+from controller.domain.limits import Bound, Left, binding, bounds_of, lefts, margin_minor, smallest, wanted_bounds
+from controller.domain.lists import ListRow, ListState, LookUp, Measure, Status, Window
+from controller.domain.pins import ON_CARD, TRIES, BadVerifier, PinAnswer, parse_verifier
+from controller.domain.quantities import Currency, UnitPrice
+from controller.domain.reasons import Reason, limit_reason
+from controller.domain.records import Evidence, Limits
 from controller.domain.tokens import Assurance, TokenKind, TokenRef
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Who wants what. `plate_key` and `odometer_km` are answers to needs, None until they were asked for.
+    """Who wants what. What answers a need is None until it was asked for.
 
     `grades`: what the point has, by nozzle, where its pump does not say which was lifted. Then `grade` is empty, and
-    `price` None, until the grade is answered or only one can be meant.
+    `price` None, until the grade is answered or only one can be meant. `wanted_*`: a preset that was asked for.
     """
 
     token: TokenRef
@@ -31,26 +38,51 @@ class Request:
     plate_key: bytes | None = None
     odometer_km: int | None = None
     grades: tuple[str, ...] = ()
+    pin: PinAnswer | None = None
+    driver_key: bytes | None = None
+    granted: Granted | None = None
+    wanted_ml: int | None = None
+    wanted_minor: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the station knows at this moment: the list's answer and what the journal says was used."""
+    """What the station knows at this moment: the list's answer and what the journal says was used.
+
+    `used`: by limit of the row's `caps`, in their order. `pin_wrong`: wrong tries in a row. `available_minor`: what is
+    left of the money set apart here for this token, None where nothing is. `overrun_ml`: what pumps may run past a
+    preset. `contact_age_ms`: None for a station without headquarters.
+    """
 
     found: LookUp
     used_day_ml: int = 0
     used_day_minor: int = 0
     last_odometer_km: int = 0
+    station: str = ""
+    week_minute: int = 0
+    used: tuple[int, ...] = ()
+    pin_wrong: int = 0
+    contact_age_ms: int | None = None
+    ladder: Ladder | None = None
+    available_minor: int | None = None
+    overrun_ml: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Approved:
-    """`evidence.grade` is what may be delivered."""
+    """`evidence.grade` is what may be delivered. `held_by`: the name of the limit that it comes to first, or empty.
+
+    `partial`: it is less than was asked for, or than this token gets when nothing is used and headquarters is heard;
+    `reason` says by which kind of limit, else None.
+    """
 
     account: str
     funds: Funds
     limits: Limits
     evidence: Evidence
+    held_by: str = ""
+    partial: bool = False
+    reason: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,66 +100,272 @@ class Needs:
 
 
 Decision = Approved | Refusal | Needs
+Verdict = Reason | Need | None
+"""What a check says: refused, something is to be asked, or go on."""
 
 _encode_row = msgspec.msgpack.Encoder().encode
 
 
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What the checks look at. `row`: a stopped stranger where the list has none, whom no check lets pass."""
+
+    request: Request
+    facts: Facts
+    row: ListRow
+    grade: str
+    now_ms: int
+
+    @property
+    def lefts(self) -> list[Left]:
+        facts = self.facts
+        return lefts(self.row, facts.used_day_ml, facts.used_day_minor, facts.used)
+
+    @property
+    def percent(self) -> int:
+        ladder = self.facts.ladder
+        return 100 if ladder is None else ladder.percent(self.facts.contact_age_ms)
+
+    @property
+    def funds_minor(self) -> Bound | None:
+        """The hard bound of a prepaid account: what headquarters granted, or what is set apart here, less a margin."""
+        if self.row.funds is not Funds.PREPAID:
+            return None
+        granted = self.request.granted
+        if granted is not None and granted.amount_minor is not None:
+            name, most = "funds", granted.amount_minor
+        else:
+            name, most = "allotment", self.facts.available_minor or 0
+        price = self.request.price
+        margin = 0 if price is None else margin_minor(self.facts.overrun_ml, price, self.request.currency)
+        return Bound(name, Measure.AMOUNT, max(most - margin, 0))
+
+
 def decide(request: Request, facts: Facts, now_ms: int) -> Decision:
     """The decision for `request` at `now_ms` (UTC). Checks go from token to funds; the first that fails speaks."""
+    case = case_of(request, facts, now_ms)
+    evidence = _evidence(case)
+    for check in CHECKS:
+        match check.look(case):
+            case Reason() as reason:
+                return Refusal(reason, evidence)
+            case Need() as need:
+                return Needs(need, evidence)
+            case None:
+                pass
+    limits = limits_of(case)
+    held_by = binding(limits, request.price, request.currency)
+    wanted = wanted_bounds(request.wanted_ml, request.wanted_minor)
+    fresh = smallest([*bounds_of(Left(left.cap, 0) for left in case.lefts), *_tank(case), *wanted])
+    less = _less(limits.volume_ml, fresh.volume_ml) or _less(limits.amount_minor, fresh.amount_minor)
+    partial = bool(less or (wanted and held_by != "preset"))
+    return Approved(
+        account=case.row.account,
+        funds=case.row.funds,
+        limits=limits,
+        evidence=evidence,
+        held_by=held_by,
+        partial=partial,
+        reason=limit_reason(held_by) if partial else None,
+    )
+
+
+def case_of(request: Request, facts: Facts, now_ms: int) -> Case:
+    """What the checks look at."""
     row = facts.found.row
     grade = request.grade or _only_grade(request.grades, row)
-    evidence = Evidence(
-        list_version=facts.found.version,
-        row=_encode_row(row) if row else b"",
-        used_day_ml=facts.used_day_ml,
-        used_day_minor=facts.used_day_minor,
-        odometer_km=request.odometer_km,
-        plate_key=request.plate_key or b"",
-        at_ms=now_ms,
-        last_odometer_km=facts.last_odometer_km,
-        list_state=facts.found.state,
-        grade=grade,
-        grades=request.grades,
-    )
-    refused = _refusal(request, facts, row, now_ms)
-    if refused is not None:
-        return Refusal(refused, evidence)
-    assert row is not None  # without a row _refusal() speaks
-    if not grade:
-        return Needs(Need.GRADE, evidence)
-    if row.plate_key and request.plate_key is None and request.token.kind is TokenKind.CARD:
-        return Needs(Need.PLATE, evidence)
-    if row.plate_key and request.token.kind is TokenKind.CARD and request.plate_key != row.plate_key:
-        return Refusal(Reason.PLATE_MISMATCH, evidence)
-    if row.ask_odometer and request.odometer_km is None:
-        return Needs(Need.ODOMETER, evidence)
-    if row.ask_odometer and (request.odometer_km or 0) < facts.last_odometer_km:
-        return Refusal(Reason.ODOMETER_IMPLAUSIBLE, evidence)
-    limits = _limits(row, facts)
-    if limits.volume_ml == 0 or limits.amount_minor == 0:
-        return Refusal(Reason.LIMIT_DAY, evidence)
-    return Approved(row.account, Funds.POSTPAID, limits, evidence)
+    stranger = ListRow(request.token.key, request.token.kind, Status.STOPPED, "")
+    return Case(request, facts, row or stranger, grade, now_ms)
 
 
-def _refusal(request: Request, facts: Facts, row: ListRow | None, now_ms: int) -> Reason | None:
-    card = request.token.kind is TokenKind.CARD
-    if facts.found.state is ListState.MISSING:
-        return Reason.LIST_MISSING
-    if facts.found.state is ListState.UNREADABLE:
-        return Reason.LIST_UNREADABLE
-    if card and request.token.assurance is not Assurance.PROVEN:
-        return Reason.CARD_NOT_PROVEN
-    if row is None:
-        return Reason.CARD_UNKNOWN if card else Reason.PLATE_UNKNOWN
-    if row.status is Status.STOPPED:
-        return Reason.CARD_BLOCKED
-    if row.valid_from_ms and now_ms < row.valid_from_ms:
+def limits_of(case: Case) -> Limits:
+    """The smallest limits of all that bound this delivery."""
+    bounds = [*bounds_of(case.lefts), *_tank(case)]
+    if case.funds_minor is not None:
+        bounds.append(case.funds_minor)
+    if case.percent < 100:
+        bounds += bounds_of(case.lefts, case.percent)
+    return smallest([*bounds, *wanted_bounds(case.request.wanted_ml, case.request.wanted_minor)])
+
+
+# ---- the checks, in the order in which they speak
+
+
+def _proof(case: Case) -> Verdict:
+    token = case.request.token
+    if token.assurance is Assurance.PROVEN:
+        return None
+    match token.kind:
+        case TokenKind.CARD:
+            return Reason.CARD_NOT_PROVEN
+        case TokenKind.PHONE:
+            return Reason.PHONE_NOT_PROVEN
+        case TokenKind.QR:
+            return Reason.QR_NOT_PROVEN
+        case TokenKind.PLATE if case.facts.found.row is not None and token.assurance.rank < case.row.assurance.rank:
+            return Reason.PLATE_NOT_SURE
+        case TokenKind.PLATE | TokenKind.VOUCHER:
+            return None
+
+
+def _listed(case: Case) -> Verdict:
+    match case.facts.found.state:
+        case ListState.MISSING:
+            return Reason.LIST_MISSING
+        case ListState.UNREADABLE:
+            return Reason.LIST_UNREADABLE
+        case ListState.READY:
+            return None if case.facts.found.row is not None else _UNKNOWN[case.request.token.kind]
+
+
+def _stop_list(case: Case) -> Verdict:
+    return Reason.CARD_BLOCKED if case.row.status is Status.STOPPED else None
+
+
+def _validity(case: Case) -> Verdict:
+    if case.row.valid_from_ms and case.now_ms < case.row.valid_from_ms:
         return Reason.NOT_YET_VALID
-    if row.valid_until_ms and now_ms >= row.valid_until_ms:
+    if case.row.valid_until_ms and case.now_ms >= case.row.valid_until_ms:
         return Reason.EXPIRED
-    if not any(row.allows(grade) for grade in ([request.grade] if request.grade else request.grades)):
-        return Reason.PRODUCT_NOT_ALLOWED
     return None
+
+
+def _products(case: Case) -> Verdict:
+    request = case.request
+    lifted = [request.grade] if request.grade else request.grades
+    return None if any(case.row.allows(grade) for grade in lifted) else Reason.PRODUCT_NOT_ALLOWED
+
+
+def _stations(case: Case) -> Verdict:
+    return None if case.row.allows_station(case.facts.station) else Reason.STATION_NOT_ALLOWED
+
+
+def _hours(case: Case) -> Verdict:
+    return None if case.row.allows_time(case.facts.week_minute) else Reason.TIME_NOT_ALLOWED
+
+
+def _grade(case: Case) -> Verdict:
+    return None if case.grade else Need.GRADE
+
+
+def _pin(case: Case) -> Verdict:
+    if not case.row.pin:
+        return None
+    try:
+        if not case.row.pin.startswith(ON_CARD):
+            parse_verifier(case.row.pin)
+    except BadVerifier:
+        return Reason.PIN_UNREADABLE
+    if case.facts.pin_wrong >= TRIES:
+        return Reason.PIN_LOCKED
+    match case.request.pin:
+        case None:
+            return Need.PIN
+        case PinAnswer.WRONG:
+            return Reason.PIN_WRONG
+        case PinAnswer.RIGHT:
+            return None
+
+
+def _odometer(case: Case) -> Verdict:
+    if not case.row.ask_odometer:
+        return None
+    if case.request.odometer_km is None:
+        return Need.ODOMETER
+    return Reason.ODOMETER_IMPLAUSIBLE if case.request.odometer_km < case.facts.last_odometer_km else None
+
+
+def _driver(case: Case) -> Verdict:
+    if not case.row.drivers:
+        return None
+    if case.request.driver_key is None:
+        return Need.CODE
+    return None if case.request.driver_key in case.row.drivers else Reason.DRIVER_UNKNOWN
+
+
+def _pairing(case: Case) -> Verdict:
+    if not case.row.plate_key or case.request.token.kind is TokenKind.PLATE:
+        return None
+    if case.request.plate_key is None:
+        return Need.PLATE
+    known = (case.row.plate_key, *case.row.more_plates)
+    return None if case.request.plate_key in known else Reason.PLATE_MISMATCH
+
+
+def _used_up(case: Case) -> Verdict:
+    for left in case.lefts:
+        if left.of(100) <= 0:
+            return _USED_UP[left.cap.window]
+    return None
+
+
+def _funds(case: Case) -> Verdict:
+    granted = case.request.granted
+    if case.row.funds is not Funds.PREPAID or granted is None or granted.amount_minor is None:
+        return None
+    return Reason.INSUFFICIENT_FUNDS if not _some(case.funds_minor) else None
+
+
+def _set_apart(case: Case) -> Verdict:
+    """Headquarters was not asked, or not heard: only what was set apart here before can be spent."""
+    granted = case.request.granted
+    if case.row.funds is not Funds.PREPAID or (granted is not None and granted.amount_minor is not None):
+        return None
+    if case.facts.available_minor is not None and _some(case.funds_minor):
+        return None
+    if granted is None:
+        return Need.HEADQUARTERS
+    return Reason.NEEDS_HEADQUARTERS if case.facts.available_minor is None else Reason.INSUFFICIENT_FUNDS
+
+
+def _ladder(case: Case) -> Verdict:
+    """`lefts` of a ladder's whole limits have passed `_used_up`: what is at zero here, the ladder has shrunk."""
+    return Reason.LIMIT_OFFLINE if any(left.of(case.percent) <= 0 for left in case.lefts) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One question. `name`: what it is about, as it is explained."""
+
+    name: str
+    look: Callable[[Case], Verdict]
+
+
+CHECKS = (
+    Check("proof of the token", _proof),
+    Check("card list", _listed),
+    Check("stop list", _stop_list),
+    Check("validity", _validity),
+    Check("product set", _products),
+    Check("stations", _stations),
+    Check("days and hours", _hours),
+    Check("grade", _grade),
+    Check("PIN", _pin),
+    Check("odometer", _odometer),
+    Check("driver", _driver),
+    Check("pairing of card and plate", _pairing),
+    Check("limits", _used_up),
+    Check("funds", _funds),
+    Check("set apart for offline use", _set_apart),
+    Check("age of the last contact", _ladder),
+)
+"""The tank bounds the volume, and refuses nobody."""
+_UNKNOWN = {
+    TokenKind.CARD: Reason.CARD_UNKNOWN,
+    TokenKind.PLATE: Reason.PLATE_UNKNOWN,
+    TokenKind.PHONE: Reason.PHONE_UNKNOWN,
+    TokenKind.QR: Reason.QR_UNKNOWN,
+    TokenKind.VOUCHER: Reason.VOUCHER_UNKNOWN,
+}
+_USED_UP = {
+    Window.FILL: Reason.LIMIT_FILL,
+    Window.DAY: Reason.LIMIT_DAY,
+    Window.WEEK: Reason.LIMIT_WEEK,
+    Window.MONTH: Reason.LIMIT_MONTH,
+}
+
+
+# ---- inside
 
 
 def _only_grade(grades: tuple[str, ...], row: ListRow | None) -> str:
@@ -136,45 +374,45 @@ def _only_grade(grades: tuple[str, ...], row: ListRow | None) -> str:
     return allowed[0] if len(allowed) == 1 else ""
 
 
-def _limits(row: ListRow, facts: Facts) -> Limits:
-    volume_ml, volume_by = _smallest(
-        (row.fill_ml or None, "fill"), (max(row.day_ml - facts.used_day_ml, 0) if row.day_ml else None, "day")
+def _tank(case: Case) -> list[Bound]:
+    return [Bound("tank", Measure.VOLUME, case.row.tank_ml)] if case.row.tank_ml > 0 else []
+
+
+def _some(bound: Bound | None) -> bool:
+    return bound is not None and bound.most > 0
+
+
+def _less(limit: int | None, fresh: int | None) -> bool:
+    return limit is not None and (fresh is None or limit < fresh)
+
+
+def _evidence(case: Case) -> Evidence:
+    request, facts, found = case.request, case.facts, case.facts.found
+    return Evidence(
+        list_version=found.version,
+        row=_encode_row(found.row) if found.row else b"",
+        used_day_ml=facts.used_day_ml,
+        used_day_minor=facts.used_day_minor,
+        odometer_km=request.odometer_km,
+        plate_key=request.plate_key or b"",
+        at_ms=case.now_ms,
+        last_odometer_km=facts.last_odometer_km,
+        list_state=found.state,
+        grade=case.grade,
+        grades=request.grades,
+        station=facts.station,
+        week_minute=facts.week_minute,
+        used=facts.used,
+        pin=request.pin,
+        pin_wrong=facts.pin_wrong,
+        driver_key=request.driver_key or b"",
+        price=request.price,
+        currency=request.currency.code,
+        wanted_ml=request.wanted_ml,
+        wanted_minor=request.wanted_minor,
+        contact_age_ms=facts.contact_age_ms,
+        ladder=facts.ladder,
+        available_minor=facts.available_minor,
+        overrun_ml=facts.overrun_ml,
+        granted=request.granted,
     )
-    amount_minor, amount_by = _smallest(
-        (row.fill_minor or None, "fill"),
-        (max(row.day_minor - facts.used_day_minor, 0) if row.day_minor else None, "day"),
-    )
-    by = ",".join(filter(None, (volume_by and f"volume:{volume_by}", amount_by and f"amount:{amount_by}")))
-    return Limits(volume_ml, amount_minor, by)
-
-
-def _smallest(*limits: tuple[int | None, str]) -> tuple[int | None, str]:
-    held = [(limit, name) for limit, name in limits if limit is not None]
-    return min(held) if held else (None, "")
-
-
-def narrow(limits: Limits, wanted_ml: int | None, wanted_minor: int | None) -> Limits:
-    """The limits, narrowed by what the attendant or driver asked for."""
-    volume_ml, volume_by = _smallest((limits.volume_ml, "limit"), (wanted_ml, "preset"))
-    amount_minor, amount_by = _smallest((limits.amount_minor, "limit"), (wanted_minor, "preset"))
-    held = dict(part.split(":") for part in limits.by.split(",") if ":" in part)
-    if volume_by == "preset":
-        held["volume"] = "preset"
-    if amount_by == "preset":
-        held["amount"] = "preset"
-    by = ",".join(f"{what}:{held[what]}" for what in ("volume", "amount") if what in held)
-    return Limits(volume_ml, amount_minor, by)
-
-
-def preset_of(limits: Limits, price: UnitPrice, currency: Currency) -> tuple[int | None, int | None]:
-    """The one preset a pump takes, as (volume_ml, amount_minor): the smaller limit at the frozen price.
-
-    (None, None) where nothing is limited.
-    """
-    if limits.amount_minor is None:
-        return limits.volume_ml, None
-    if limits.volume_ml is None:
-        return None, limits.amount_minor
-    if limits.volume_ml <= volume_for(limits.amount_minor, price, currency):
-        return limits.volume_ml, None
-    return None, limits.amount_minor

@@ -43,6 +43,12 @@ class Need(StrEnum):
     ODOMETER = "odometer"
     GRADE = "grade"
     """The pump does not say which of its nozzles was lifted."""
+    PIN = "pin"
+    """The driver types it, and nobody reads it."""
+    CODE = "code"
+    """The driver's own code."""
+    HEADQUARTERS = "headquarters"
+    """Nobody at the station can answer this: the station asks headquarters itself."""
 
 
 class GradeChoice(msgspec.Struct, frozen=True):
@@ -233,6 +239,39 @@ class CloseAsTest(_Command, frozen=True, tag="test_measure"):
     delivery_id: str
 
 
+class Allot(_Command, frozen=True, tag="allot"):
+    """Headquarters has set money apart at this station, for a prepaid account or for one card of it: one of the two.
+
+    `allotment_id` is headquarters' own name of it: it counts once, however often it is told.
+    """
+
+    allotment_id: Typed
+    amount_minor: Quantity
+    account: Typed = ""
+    card: Typed = ""
+
+
+class UnlockPin(_Command, frozen=True, tag="unlock_pin"):
+    """The wrong PINs of a card number or a plate, one of the two, are forgotten at this station."""
+
+    card: Typed = ""
+    plate: Typed = ""
+
+
+class ExpectCard(_Command, frozen=True, tag="expect_card"):
+    """The next card at this till's own reader is for this pump."""
+
+    point: int
+
+
+class ReleasePurse(_Command, frozen=True, tag="release_purse"):
+    """Headquarters has taken over what a card's purse has still to get: `release` is the text that it signed."""
+
+    release: Typed
+
+
+CardCommand = ExpectCard | ReleasePurse
+"""What is done with cards, beside selling."""
 PumpCommand = SuspendPoint | ResumePoint | ReadPumpTotals | IdentifyPump
 """What the pump itself answers."""
 Command = (
@@ -247,6 +286,9 @@ Command = (
     | PumpCommand
     | ChangePrice
     | CloseAsTest
+    | Allot
+    | UnlockPin
+    | CardCommand
 )
 
 

@@ -16,6 +16,12 @@ class Heard(StrEnum):
     """No answer came in time: it may have been done or not."""
 
 
+class Granted(msgspec.Struct, frozen=True, array_like=True):
+    """What headquarters said when it was asked to let an account buy: up to `amount_minor`; None, it was not heard."""
+
+    amount_minor: int | None
+
+
 class Balance(msgspec.Struct, frozen=True):
     """What headquarters says of an account: minor units, below zero for what is owed."""
 

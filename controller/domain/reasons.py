@@ -51,6 +51,48 @@ class Reason(StrEnum):
     GRADE_NOT_HERE = "grade_not_here"
     GRADE_NOT_LIFTED = "grade_not_lifted"
     PRICE_NOT_SHOWN = "price_not_shown"
+    PHONE_NOT_PROVEN = "phone_not_proven"
+    QR_NOT_PROVEN = "qr_not_proven"
+    PLATE_NOT_SURE = "plate_not_sure"
+    PHONE_UNKNOWN = "phone_unknown"
+    QR_UNKNOWN = "qr_unknown"
+    VOUCHER_UNKNOWN = "voucher_unknown"
+    STATION_NOT_ALLOWED = "station_not_allowed"
+    TIME_NOT_ALLOWED = "time_not_allowed"
+    PIN_WRONG = "pin_wrong"
+    PIN_LOCKED = "pin_locked"
+    PIN_UNREADABLE = "pin_unreadable"
+    DRIVER_UNKNOWN = "driver_unknown"
+    LIMIT_FILL = "limit_fill"
+    LIMIT_WEEK = "limit_week"
+    LIMIT_MONTH = "limit_month"
+    TANK_CAPACITY = "tank_capacity"
+    INSUFFICIENT_FUNDS = "insufficient_funds"
+    NEEDS_HEADQUARTERS = "needs_headquarters"
+    LIMIT_OFFLINE = "limit_offline"
+    ALLOTMENT_INVALID = "allotment_invalid"
+    CARD_FOREIGN = "card_foreign"
+    CARD_CLONED = "card_cloned"
+    CARD_ROLLED_BACK = "card_rolled_back"
+    CARD_CURRENCY = "card_currency"
+    CARD_KEY_MISSING = "card_key_missing"
+    CARD_SILENT = "card_silent"
+    CARD_TAKEN_AWAY = "card_taken_away"
+    CARD_GARBLED = "card_garbled"
+    CARD_FAULTY = "card_faulty"
+    CARD_OTHER = "card_other"
+    ENTITLEMENT_FORGED = "entitlement_forged"
+    ENTITLEMENT_UNCHECKED = "entitlement_unchecked"
+    READER_SHARED = "reader_shared"
+    READER_DOWN = "reader_down"
+    PURSE_MISSING = "purse_missing"
+    PURSE_UNSUPPORTED = "purse_unsupported"
+    PURSE_EMPTY = "purse_empty"
+    PURSE_UNKNOWN = "purse_unknown"
+    PURSE_IN_USE = "purse_in_use"
+    PURSE_ELSEWHERE = "purse_elsewhere"
+    PURSE_NOT_OPEN = "purse_not_open"
+    RELEASE_FORGED = "release_forged"
 
 
 class ReasonText(msgspec.Struct, frozen=True):
@@ -82,7 +124,9 @@ CATALOGUE: dict[Reason, ReasonText] = {
     Reason.ODOMETER_IMPLAUSIBLE: ReasonText(
         "The odometer is below the last one: read it again", "Odometer reading not plausible"
     ),
-    Reason.LIMIT_DAY: ReasonText("The day's limit of this card or plate is used up", "Day limit used up"),
+    Reason.LIMIT_DAY: ReasonText(
+        "The day's limit of this card or plate, its vehicle or its account is used up", "Day limit used up"
+    ),
     Reason.LIST_UNREADABLE: ReasonText(
         "The card list cannot be read: sell for cash, and import it again (forecourt whitelist import)",
         "Cards not accepted at the moment",
@@ -165,4 +209,182 @@ CATALOGUE: dict[Reason, ReasonText] = {
         "The pump does not show the station's price of this grade: hang up, the price is being sent",
         "Please hang up and try again",
     ),
+    Reason.PHONE_NOT_PROVEN: ReasonText(
+        "The phone number was told and not proven: take another means of payment", "Phone not confirmed"
+    ),
+    Reason.QR_NOT_PROVEN: ReasonText(
+        "The code is not signed, or was used before: ask for a new one in the app", "Code not valid: make a new one"
+    ),
+    Reason.PLATE_NOT_SURE: ReasonText(
+        "This account wants the plate read by a camera or a tag, not typed: take another means of payment",
+        "Plate not read: use your card",
+    ),
+    Reason.PHONE_UNKNOWN: ReasonText(
+        "This phone is not on the list: take another means of payment", "Phone not known here"
+    ),
+    Reason.QR_UNKNOWN: ReasonText("This code is not on the list: take another means of payment", "Code not known here"),
+    Reason.VOUCHER_UNKNOWN: ReasonText(
+        "This voucher is not on the list: read its number again", "Voucher not known here"
+    ),
+    Reason.STATION_NOT_ALLOWED: ReasonText(
+        "This card or plate may not buy at this station: take another means of payment", "Not allowed at this station"
+    ),
+    Reason.TIME_NOT_ALLOWED: ReasonText(
+        "This card or plate may not buy on this day or at this hour", "Not allowed at this time"
+    ),
+    Reason.PIN_WRONG: ReasonText("The PIN is wrong: let the driver type it again", "PIN wrong: try again"),
+    Reason.PIN_LOCKED: ReasonText(
+        "Three wrong PINs: it is locked here until headquarters or the manager unlocks it",
+        "PIN locked: ask your company",
+    ),
+    Reason.PIN_UNREADABLE: ReasonText(
+        "The card list has no readable PIN for this card: tell headquarters, take another means of payment",
+        "PIN cannot be checked here",
+    ),
+    Reason.DRIVER_UNKNOWN: ReasonText(
+        "This driver's code does not belong to this card: ask for it again", "Driver code not accepted"
+    ),
+    Reason.LIMIT_FILL: ReasonText("One fill of this card or plate is limited", "Limit of one fill"),
+    Reason.LIMIT_WEEK: ReasonText(
+        "The week's limit of this card or plate, its vehicle or its account is used up", "Week limit used up"
+    ),
+    Reason.LIMIT_MONTH: ReasonText(
+        "The month's limit of this card or plate, its vehicle or its account is used up", "Month limit used up"
+    ),
+    Reason.TANK_CAPACITY: ReasonText("The vehicle's tank holds no more than this", "More than the tank holds"),
+    Reason.INSUFFICIENT_FUNDS: ReasonText(
+        "What this prepaid account may spend here is used up: take another means of payment", "Not enough money left"
+    ),
+    Reason.NEEDS_HEADQUARTERS: ReasonText(
+        "Only headquarters can allow this, and it does not answer: take another means of payment",
+        "Not possible at the moment",
+    ),
+    Reason.LIMIT_OFFLINE: ReasonText(
+        "Headquarters has not been heard for long, so limits are smaller, and this one is used up",
+        "Limit used up for now",
+    ),
+    Reason.ALLOTMENT_INVALID: ReasonText(
+        "An allotment has an account or a card, an id of its own, and an amount above zero", "Not possible"
+    ),
+    Reason.CARD_FOREIGN: ReasonText(
+        "This card is of another network, or has no fuel application: take another means of payment",
+        "Card not accepted here",
+    ),
+    Reason.CARD_CLONED: ReasonText(
+        "This card has the keys of another one: keep it if you can do so safely, and tell headquarters",
+        "Card not accepted",
+    ),
+    Reason.CARD_ROLLED_BACK: ReasonText(
+        "This card is older than it was here before: it was copied back. Do not serve it, and tell headquarters",
+        "Card not accepted",
+    ),
+    Reason.CARD_CURRENCY: ReasonText(
+        "This card's limits are in another currency than this station sells in",
+        "Card not accepted here",
+    ),
+    Reason.CARD_KEY_MISSING: ReasonText(
+        "The card has newer keys than this station: install the current key file from headquarters",
+        "Card cannot be read here",
+    ),
+    Reason.CARD_SILENT: ReasonText(
+        "The card does not answer: present it again; if it stays silent, it is worn out",
+        "Present the card again",
+    ),
+    Reason.CARD_TAKEN_AWAY: ReasonText(
+        "The card was taken away too early, or is not on the reader: hold it there until the pump is free",
+        "Hold the card still, please",
+    ),
+    Reason.CARD_GARBLED: ReasonText(
+        "The card answers nonsense: present it again; if every card does, the reader is broken",
+        "Present the card again",
+    ),
+    Reason.CARD_FAULTY: ReasonText(
+        "The card refused a command that it should know: present it again; if it happens again, it is worn out",
+        "Present the card again",
+    ),
+    Reason.CARD_OTHER: ReasonText(
+        "Another card lies on the reader than the one with which this began",
+        "Present your first card, please",
+    ),
+    Reason.ENTITLEMENT_FORGED: ReasonText(
+        "What the card may do is not signed by headquarters: do not serve it, and tell headquarters",
+        "Card not accepted",
+    ),
+    Reason.ENTITLEMENT_UNCHECKED: ReasonText(
+        "The card's rights are signed with a key that this station does not have: install headquarters' public keys",
+        "Card cannot be read here",
+    ),
+    Reason.READER_SHARED: ReasonText(
+        "Another program uses the card reader: end it, and present the card again",
+        "Present the card again",
+    ),
+    Reason.READER_DOWN: ReasonText(
+        "The card reader does not work: take the plate or money",
+        "Card reader out of order",
+    ),
+    Reason.PURSE_MISSING: ReasonText(
+        "The card has no purse that can be spent at a pump",
+        "No purse on this card",
+    ),
+    Reason.PURSE_UNSUPPORTED: ReasonText(
+        "This station takes no card purses: take another means of payment",
+        "Card purse not accepted here",
+    ),
+    Reason.PURSE_EMPTY: ReasonText(
+        "There is too little in the card's purse",
+        "Too little on the card",
+    ),
+    Reason.PURSE_UNKNOWN: ReasonText(
+        "It is not known whether the card was charged: present it again, the card itself will tell",
+        "Present the card again",
+    ),
+    Reason.PURSE_IN_USE: ReasonText(
+        "This card's purse is being used at a pump already: wait until that delivery has ended",
+        "Card in use at another pump",
+    ),
+    Reason.PURSE_ELSEWHERE: ReasonText(
+        "The card was used elsewhere before its rest came back: headquarters releases it. To buy, present it again",
+        "Your company gives the rest back",
+    ),
+    Reason.PURSE_NOT_OPEN: ReasonText(
+        "No card purse waits for this release: look at the number, or it was closed already",
+        "Nothing to release",
+    ),
+    Reason.RELEASE_FORGED: ReasonText(
+        "This is no release that headquarters signed: read it again from its letter, every character of it",
+        "Not possible",
+    ),
 }
+
+LIMIT_NAMES: dict[str, str] = {
+    "preset": "as asked for",
+    "fill": "the limit of one fill",
+    "day": "what is left of the day's limit",
+    "week": "what is left of the week's limit",
+    "month": "what is left of the month's limit",
+    "tank": "the vehicle's tank",
+    "funds": "what the account has left",
+    "allotment": "what is set apart here for the account",
+}
+"""What people read for the limit that bound an approval; of a vehicle, an account, or smaller while offline: below."""
+_PREFIXES = {"offline": "smaller while headquarters is away", "vehicle": "of the vehicle", "account": "of the account"}
+_REASONS = {
+    "fill": Reason.LIMIT_FILL,
+    "day": Reason.LIMIT_DAY,
+    "week": Reason.LIMIT_WEEK,
+    "month": Reason.LIMIT_MONTH,
+    "tank": Reason.TANK_CAPACITY,
+    "funds": Reason.INSUFFICIENT_FUNDS,
+    "allotment": Reason.INSUFFICIENT_FUNDS,
+}
+
+
+def limit_text(name: str) -> str:
+    """Words for a limit's name: "account_month" is "what is left of the month's limit, of the account"."""
+    *prefixes, last = name.split("_")
+    return ", ".join([LIMIT_NAMES.get(last, last), *(_PREFIXES[prefix] for prefix in prefixes if prefix in _PREFIXES)])
+
+
+def limit_reason(name: str) -> Reason | None:
+    """The code of a limit's name; None for what was asked for."""
+    return Reason.LIMIT_OFFLINE if name.startswith("offline_") else _REASONS.get(name.rsplit("_", 1)[-1])

@@ -27,7 +27,12 @@ SIMULATION = "SIMULATION"
 COPY = "COPY"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_TENDER_NAMES = {TenderKind.CASH: "Cash", TenderKind.BANK_CARD: "Bank card", TenderKind.ACCOUNT: "Account"}
+_TENDER_NAMES = {
+    TenderKind.CASH: "Cash",
+    TenderKind.BANK_CARD: "Bank card",
+    TenderKind.ACCOUNT: "Account",
+    TenderKind.CARD_PURSE: "Card purse",
+}
 _TOKEN_NAMES = {TokenKind.CARD: "Card", TokenKind.PLATE: "Plate"}
 
 

@@ -9,36 +9,35 @@ from enum import StrEnum
 
 import msgspec
 
+from controller.domain import names
+from controller.domain.allotments import Reservation
+from controller.domain.funds import Funds
+from controller.domain.headquarters import Granted
+from controller.domain.ladder import Ladder
 from controller.domain.lists import ListState
+from controller.domain.pins import PinAnswer
 from controller.domain.products import Grade
+from controller.domain.purse_records import (
+    CardSeen,
+    PurseDebited,
+    PurseIntended,
+    PurseRefunded,
+    PurseReleased,
+    PurseResolved,
+)
 from controller.domain.quantities import Unit, UnitPrice
 from controller.domain.reasons import Reason
 from controller.domain.seams import ClockQuality
 from controller.domain.tokens import TokenRef
 
-EPOCH_BYTES = 8
+EPOCH_BYTES = names.EPOCH_BYTES
 HASH_BYTES = 32
 GENESIS = bytes(HASH_BYTES)
 """What the first row of a station is chained to."""
 
 
-class RowName(msgspec.Struct, frozen=True, array_like=True, order=True):
-    """A row's name within its station. `seq` counts from 1 without a gap, through all epochs of one chain."""
-
-    epoch: bytes
-    seq: int
-
-    @property
-    def text(self) -> str:
-        return f"{self.epoch.hex()}-{self.seq}"
-
-
-def parse_row_name(text: str) -> RowName:
-    """The name back from `RowName.text`. ValueError if it is none."""
-    epoch, dash, seq = text.partition("-")
-    if not (dash and seq.isdecimal() and seq.isascii() and len(epoch) == 2 * EPOCH_BYTES and epoch.isalnum()):
-        raise ValueError(f"{text!r} names no row: expected {2 * EPOCH_BYTES} hex digits, a dash and a number")
-    return RowName(bytes.fromhex(epoch), int(seq))
+RowName = names.RowName
+parse_row_name = names.parse_row_name
 
 
 class Stamp(msgspec.Struct, frozen=True, array_like=True):
@@ -50,19 +49,12 @@ class Stamp(msgspec.Struct, frozen=True, array_like=True):
     quality: ClockQuality
 
 
-class Funds(StrEnum):
-    """Whose money pays."""
-
-    NONE = "none"
-    """Paid at the station after the delivery."""
-    POSTPAID = "postpaid"
-    """On the account of the token's holder, invoiced later."""
-
-
 class TenderKind(StrEnum):
     CASH = "cash"
     BANK_CARD = "bank_card"
     ACCOUNT = "account"
+    CARD_PURSE = "card_purse"
+    """From the value on the card itself."""
 
 
 class Tender(msgspec.Struct, frozen=True, array_like=True):
@@ -99,6 +91,25 @@ class Evidence(msgspec.Struct, frozen=True, array_like=True):
     grades: tuple[str, ...] = ()
     """What the point has, where its pump did not say which nozzle was lifted. `grade` is then what was answered, or the
     only one of these that the row allows."""
+    station: str = ""
+    week_minute: int = 0
+    """Local minutes since Monday 00:00."""
+    used: tuple[int, ...] = ()
+    """By limit of the row's `caps`, in their order: what counted against it."""
+    pin: PinAnswer | None = None
+    pin_wrong: int = 0
+    """Wrong tries in a row, this one included."""
+    driver_key: bytes = b""
+    price: UnitPrice | None = None
+    currency: str = ""
+    wanted_ml: int | None = None
+    wanted_minor: int | None = None
+    contact_age_ms: int | None = None
+    ladder: Ladder | None = None
+    available_minor: int | None = None
+    """Of what is set apart here; None where nothing is."""
+    overrun_ml: int = 0
+    granted: Granted | None = None
 
 
 class Started(msgspec.Struct, frozen=True, array_like=True, tag="started"):
@@ -145,13 +156,86 @@ class Authorised(msgspec.Struct, frozen=True, array_like=True, tag="authorised")
     evidence: Evidence
     till: str
     command_id: str
+    vehicle: bytes = b""
+    """The keyed hash under which its vehicle's use is counted, if it is known."""
+    reserved: Reservation | None = None
+    """What it may take of money that was set apart here."""
+    card: CardSeen | None = None
+    """How old its card was by its own word."""
+    purse: RowName | None = None
+    """The intent (`purse_intended`) by which the card's purse was debited for it."""
 
 
 class Released(msgspec.Struct, frozen=True, array_like=True, tag="released"):
-    """An authorisation ended without fuel: nothing was dispensed and nothing is owed."""
+    """An authorisation ended without a delivery: nothing is owed.
+
+    `proven`: the pump was heard all the time, and says that nothing ran. Otherwise what was reserved stays so until
+    the totaliser is read (`Unreserved`).
+    """
 
     authorised: RowName
     reason: str
+    proven: bool = True
+
+
+class Unreserved(msgspec.Struct, frozen=True, array_like=True, tag="unreserved"):
+    """The totaliser has said what became of a reservation whose delivery was lost: `spent_minor` of it ran out.
+
+    At the price that was agreed. `volume_ml`: how far the totaliser moved; None where another meter was found, and the
+    whole reservation counts as spent.
+    """
+
+    authorised: RowName
+    pot: str
+    spent_minor: int
+    volume_ml: int | None
+
+
+class Allotted(msgspec.Struct, frozen=True, array_like=True, tag="allotted"):
+    """Headquarters has set money apart: what this station may spend of a prepaid account without asking.
+
+    `pot`: of an account, or of one token (`controller.domain.allotments`). Adds to what was allotted before; an
+    `allotment_id` counts once.
+    """
+
+    allotment_id: str
+    pot: str
+    amount_minor: int
+    till: str
+    command_id: str
+
+
+class PinTried(msgspec.Struct, frozen=True, array_like=True, tag="pin_tried"):
+    """A PIN was typed and was wrong, or was right after wrong ones. On disk before anybody is told.
+
+    `wrong`: how many in a row, this one included; `version`: of the PIN it was tried against.
+    """
+
+    token: TokenRef
+    version: int
+    right: bool
+    wrong: int
+
+
+class PinLocked(msgspec.Struct, frozen=True, array_like=True, tag="pin_locked"):
+    """The last try was one too many: this token asks for no PIN any more at this station."""
+
+    token: TokenRef
+    version: int
+
+
+class PinUnlocked(msgspec.Struct, frozen=True, array_like=True, tag="pin_unlocked"):
+    """A manager has unlocked a PIN: its wrong tries are forgotten."""
+
+    token: TokenRef
+    till: str
+    command_id: str
+
+
+class Contact(msgspec.Struct, frozen=True, array_like=True, tag="contact"):
+    """Headquarters was heard: at least hourly while it is, so that a restart knows how old the last contact is."""
+
+    waiting_rows: int
 
 
 class Delivery(msgspec.Struct, frozen=True, array_like=True, tag="delivery"):
@@ -276,6 +360,17 @@ Record = (
     | TotaliserMismatch
     | TestMeasure
     | PriceChanged
+    | Unreserved
+    | Allotted
+    | PinTried
+    | PinLocked
+    | PinUnlocked
+    | Contact
+    | PurseIntended
+    | PurseDebited
+    | PurseResolved
+    | PurseRefunded
+    | PurseReleased
 )
 
 

@@ -6,13 +6,17 @@ hashes (HMAC-SHA-256, cut to 8 bytes); people see them masked. Knows no list and
 
 import hashlib
 import hmac
+import unicodedata
 from enum import StrEnum
 
 import msgspec
 
 KEY_BYTES = 8
+_HMAC_BLOCK = 64
+"""SHA-256 takes bytes by so many: HMAC is defined by it (RFC 2104)."""
 MIN_CARD_DIGITS = 8
 MAX_PLATE_LETTERS = 16
+MAX_DRIVER_LETTERS = 16
 HIDDEN_OF_PLATE = 3
 """Letters of a plate that are never shown, however short it is: some plates have four."""
 
@@ -20,6 +24,10 @@ HIDDEN_OF_PLATE = 3
 class TokenKind(StrEnum):
     CARD = "card"
     PLATE = "plate"
+    PHONE = "phone"
+    QR = "qr"
+    """A code that is shown and scanned, signed for one use."""
+    VOUCHER = "voucher"
 
 
 class Assurance(StrEnum):
@@ -29,33 +37,68 @@ class Assurance(StrEnum):
     """The card answered a cryptographic challenge."""
     IDENTIFIED = "identified"
     """Read or typed, and could be a copy: a UID, a plate."""
+    CAMERA = "camera"
+    """A plate that a camera read at the pump: the vehicle stands there, or somebody's picture of it."""
+    TAG = "tag"
+    """A tag at the vehicle, read at its tank: it can be copied, and not carried away unseen."""
+
+    @property
+    def rank(self) -> int:
+        """The higher, the surer."""
+        return _RANKS.index(self)
+
+
+_RANKS = (Assurance.IDENTIFIED, Assurance.CAMERA, Assurance.TAG, Assurance.PROVEN)
 
 
 class TokenRef(msgspec.Struct, frozen=True, array_like=True):
-    """A token as records and screens may hold it: a keyed hash to match, a masked text to show."""
+    """A token as records and screens may hold it: a keyed hash to match, a masked text to show.
+
+    On disk and on the wire `shown` is empty and `sealed` holds it, under a key that can be destroyed; everywhere else
+    `sealed` is empty. Rows of before there were seals have it the other way round on disk too.
+    """
 
     kind: TokenKind
     key: bytes
     shown: str
     assurance: Assurance
+    sealed: bytes = b""
 
 
-_PLATE_FOLD = str.maketrans(
-    "ıiİАВЕІКМНОРСТХаеорсухіУЇ",
-    "IIIABEIKMHOPCTXAEOPCYXIYI",
+_LOOK_ALIKES = str.maketrans(
+    "ıiİÐАВЕЅІЇЈКМНОРСТУХ",
+    "IIIĐABESIIJKMHOPCTYX",
 )
 """ı/i/İ as I, and Cyrillic letters that look like Latin ones as those (they stand on Ukrainian plates)."""
+_BETWEEN = frozenset(("Zs", "Cf", "Pd", "Pc"))
+"""Spaces and dashes of all sorts, and what cannot be seen: the categories of what only parts a plate's letters."""
+_DOTS = ".·\u0307"
+"""The last is the dot that lower case leaves over an i which was a capital İ."""
 
 
 def fold_plate(text: str) -> str:
-    """A plate as it is compared: capitals, without spaces, hyphens and dots, look-alikes made one.
+    """A plate as it is compared: capitals, without spaces, dashes and dots, look-alikes made one.
 
+    Of any country: `34 abc 123`, `51F-123.45`, `АА 1234 ВВ` (in Cyrillic or Latin), or a form that is not known here.
     ValueError if nothing that could be a plate remains.
     """
-    folded = "".join(ch for ch in text.translate(_PLATE_FOLD).upper().translate(_PLATE_FOLD) if ch not in " -.·")
+    whole = unicodedata.normalize("NFKC", text).translate(_LOOK_ALIKES).upper().translate(_LOOK_ALIKES)
+    folded = "".join(ch for ch in whole if ch not in _DOTS and unicodedata.category(ch) not in _BETWEEN)
     if not folded.isalnum() or len(folded) > MAX_PLATE_LETTERS:
         raise ValueError(f"{text!r} is not a plate: letters and digits, at most {MAX_PLATE_LETTERS}")
     return folded
+
+
+_PHONE_FOLD = str.maketrans("", "", " -./()\u00a0")
+
+
+def fold_phone(text: str) -> str:
+    """A phone number as it is compared: + and 8 to 15 digits. ValueError if it is none (it is not repeated)."""
+    digits = text.translate(_PHONE_FOLD)
+    digits = f"+{digits[2:]}" if digits.startswith("00") else digits
+    if not (digits.isascii() and digits[:1] == "+" and digits[1:].isdecimal() and len(digits) in range(9, 17)):
+        raise ValueError("a phone number has its country's code, such as +90 for Türkiye, and at most 15 digits")
+    return digits
 
 
 def check_card_number(text: str) -> str:
@@ -82,6 +125,36 @@ def mask_plate(plate: str) -> str:
 def token_key(secret: bytes, kind: TokenKind, value: str) -> bytes:
     """The keyed hash of a folded plate or a checked card number: 8 bytes, one false match in 2 x 10^12."""
     return hmac.digest(secret, f"{kind}:{value}".encode(), hashlib.sha256)[:KEY_BYTES]
+
+
+class KeyedHash:
+    """`token_key` for many tokens of one kind: the key and the kind are hashed once."""
+
+    def __init__(self, secret: bytes, kind: TokenKind) -> None:
+        block = secret if len(secret) <= _HMAC_BLOCK else hashlib.sha256(secret).digest()
+        block = block.ljust(_HMAC_BLOCK, b"\0")
+        self._inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block) + f"{kind}:".encode())
+        self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in block))
+
+    def of(self, value: str) -> bytes:
+        """The keyed hash of a folded value."""
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(value.encode())
+        outer.update(inner.digest())
+        return outer.digest()[:KEY_BYTES]
+
+
+def list_key_print(secret: bytes) -> str:
+    """What a list says of the key that it was hashed by: whether it is the same, and nothing else."""
+    return hmac.digest(secret, b"fingerprint of a list key", hashlib.sha256)[:KEY_BYTES].hex()
+
+
+def driver_key(secret: bytes, code: str) -> bytes:
+    """The keyed hash of a driver's code, as a list row has it. ValueError if it is none: 2 to 16 letters and digits."""
+    folded = code.strip().upper()
+    if not (folded.isalnum() and 2 <= len(folded) <= MAX_DRIVER_LETTERS):
+        raise ValueError(f"a driver's code has 2 to {MAX_DRIVER_LETTERS} letters and digits and nothing else")
+    return hmac.digest(secret, f"driver:{folded}".encode(), hashlib.sha256)[:KEY_BYTES]
 
 
 def card_token(secret: bytes, number: str, assurance: Assurance) -> TokenRef:

@@ -7,10 +7,12 @@ passes events on. Every wait goes through the injected `Clock`. Knows no protoco
 import asyncio
 import contextlib
 import errno
+import logging
 import os
 import stat
 import termios
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 
 import serial
 
@@ -18,7 +20,7 @@ from controller.domain.seams import US_PER_S, Clock, Timer
 from controller.pumps.core import LinePort, LineSettings, PacedPort, Turn
 from controller.pumps.echo import Echo
 from controller.pumps.schedule import LineSchedule
-from controller.pumps.words import Order, PumpEvent
+from controller.pumps.words import LinkFault, Order, PumpEvent
 
 PTY_MAJORS = range(136, 144)
 """Device numbers of pseudo terminals (Linux, Documentation/admin-guide/devices.txt)."""
@@ -31,6 +33,8 @@ SILENCE_TRIES_MAX = 3
 """Likewise: after so many disturbed silences we speak all the same, and the pumps fall silent by their own rules."""
 REOPEN_US = 3 * US_PER_S
 """A pulled cable is looked for so often."""
+FAULTS_TOLD = frozenset(10**digits for digits in range(1, 10))
+"""So many faults of a kind are told to a person: a cable that gets worse shows, a single click does not."""
 WHAT_TO_DO = {
     errno.ENOENT: "there is no such port: check the cable and the name in the configuration",
     errno.ENODEV: "the device behind it is gone: check the cable",
@@ -42,6 +46,8 @@ WHAT_TO_DO = {
     errno.EIO: "it stopped working: check the cable and the converter",
     errno.ENOTTY: "it is no serial port: check the name in the configuration",
 }
+
+log = logging.getLogger("forecourt.line")
 
 
 class PortError(OSError):
@@ -268,6 +274,12 @@ class LineRunner:
         self._on_port = on_port
         self._told = False
         self._down_waiter: asyncio.Future[None] | None = None
+        self._faults: Counter[tuple[int, str]] = Counter()
+
+    @property
+    def faults(self) -> Mapping[tuple[int, str], int]:
+        """How often what came that could not be used, by point and kind (`LinkFault.kind`), since this began."""
+        return self._faults
 
     def submit(self, point: int, order: Order) -> None:
         """Give a pump an order; what becomes of it is an event."""
@@ -335,7 +347,17 @@ class LineRunner:
 
     def _pass_on(self) -> None:
         for point, event in self._schedule.events():
+            if isinstance(event, LinkFault):
+                self._count(point, event.kind)
             self._on_event(point, event)
+
+    def _count(self, point: int, kind: str) -> None:
+        self._faults[point, kind] += 1
+        count = self._faults[point, kind]
+        if count in FAULTS_TOLD:
+            log.warning(
+                "point %d: %s came %d times: check cable, converter and the line's settings", point, kind, count
+            )
 
     def _port_gone(self, text: str) -> None:
         if self._port is not None:

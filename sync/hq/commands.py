@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import NoReturn
 
 import click
-import httpx
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
+from sync.hq.cards.check_command import check_cards
 from sync.hq.config import Config, ConfigError, database_of, load_config, template
 from sync.hq.hold import StoreBusy, StoreError
+from sync.hq.running import ask_running
 from sync.hq.serve import STATIONS_PATH, CannotListen, Enrolment, build_app, listen, serve, url_of
 from sync.hq.store import Store, Totals
 from sync.wire import WireError, check_station_id
@@ -24,7 +25,6 @@ from sync.wire import WireError, check_station_id
 CONFIG_NAME = "hq.toml"
 TOKEN_BYTES = 24
 OWNER_ONLY = 0o600
-RUNNING_ANSWER_S = 30
 
 _config_option = click.option(
     "--config", "config_path", type=click.Path(path_type=Path), default=Path(CONFIG_NAME), show_default=True
@@ -34,6 +34,9 @@ _config_option = click.option(
 @click.group()
 def hq() -> None:
     """Headquarters: receives what the stations send."""
+
+
+hq.add_command(check_cards)
 
 
 @hq.command()
@@ -72,7 +75,7 @@ def enrol(config_path: Path, replace: bool, station_id: str, public_key: str) ->
         try:
             store = Store.open(database_of(config, config_path))
         except StoreBusy as busy:
-            _ask_running(busy, "POST", STATIONS_PATH, config.tokens.admin, msgspec.json.encode(enrolment))
+            ask_running(busy, "POST", STATIONS_PATH, config.tokens.admin, msgspec.json.encode(enrolment))
         else:
             try:
                 store.enrol(station_id, key, _wall_ms(), replace=replace)
@@ -121,7 +124,7 @@ def totals(config_path: Path, station_id: str) -> None:
         try:
             store = Store.open(database_of(config, config_path))
         except StoreBusy as busy:
-            data = _ask_running(busy, "GET", f"{STATIONS_PATH}/{station_id}/totals", config.tokens.read, b"")
+            data = ask_running(busy, "GET", f"{STATIONS_PATH}/{station_id}/totals", config.tokens.read, b"")
             found = msgspec.json.decode(data, type=Totals)
         else:
             try:
@@ -158,22 +161,6 @@ def _key_text(given: str) -> str:
     if not isinstance(key, Ed25519PublicKey):
         raise WireError(f"{given} holds a key of another kind: a station's key is Ed25519")
     return key.public_bytes(Encoding.Raw, PublicFormat.Raw).hex()
-
-
-def _ask_running(busy: StoreBusy, method: str, path: str, token: str, body: bytes) -> bytes:
-    """The database is held by a running server: let that one do it."""
-    if not busy.url:
-        raise busy
-    try:
-        with httpx.Client(trust_env=False, timeout=RUNNING_ANSWER_S) as client:
-            response = client.request(
-                method, busy.url + path, content=body, headers={"authorization": f"Bearer {token}"}
-            )
-    except httpx.HTTPError as error:
-        raise StoreError(f"headquarters at {busy.url} holds the database and does not answer: {error}") from error
-    if response.status_code != httpx.codes.OK:
-        raise StoreError(response.text)
-    return response.content
 
 
 def _wall_ms() -> int:

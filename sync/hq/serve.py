@@ -20,8 +20,9 @@ from litestar import Litestar, MediaType, Request, Response, get, post
 from litestar.connection import ASGIConnection
 from litestar.exceptions import HTTPException, NotAuthorizedException
 from litestar.handlers.base import BaseRouteHandler
-from litestar.params import FromPath
+from litestar.params import FromPath, FromQuery
 
+from sync.hq.cards.claims import ClaimPage, page_of
 from sync.hq.config import Config
 from sync.hq.hold import StoreError, StoreFull
 from sync.hq.ingest import Ingest
@@ -117,6 +118,14 @@ def build_app(config: Config, store: Store, wall_ms: Callable[[], int]) -> Lites
         except StationUnknown as error:
             raise HTTPException(str(error), status_code=404) from error
 
+    @get(STATIONS_PATH, guards=[_bearer(config.tokens.read)])
+    async def known() -> list[str]:
+        return await at_desk(store.station_ids)
+
+    @get(STATIONS_PATH + "/{station:str}/card-claims", guards=[_bearer(config.tokens.read)])
+    async def card_claims(station: FromPath[str], after: FromQuery[int] = 0) -> ClaimPage:
+        return await at_desk(lambda: page_of(store, check_station_id(station), after))
+
     @post(STATIONS_PATH, status_code=200, guards=[_bearer(config.tokens.admin)])
     async def enrol(request: Request[Any, Any, Any]) -> dict[str, str]:
         try:
@@ -137,7 +146,7 @@ def build_app(config: Config, store: Store, wall_ms: Callable[[], int]) -> Lites
         return {"ok": True, "simulated": config.simulated}
 
     return Litestar(
-        [batches, requests, totals, enrol, health],
+        [batches, requests, totals, known, card_claims, enrol, health],
         lifespan=[lifespan],
         exception_handlers={WireError: _sentence, StoreError: _sentence, HTTPException: _http, Exception: _unforeseen},
         request_max_body_size=MAX_MESSAGE_BYTES,

@@ -212,6 +212,20 @@ class Store:
         for row in found:
             yield row.branch, Row(bytes(row.body), bytes(row.hash))
 
+    def station_ids(self) -> list[str]:
+        """All stations that are enrolled, in order."""
+        with self._commit() as db:
+            return list(db.execute(sa.select(stations.c.station_id).order_by(stations.c.station_id)).scalars())
+
+    def bodies(self, station: str, after_seq: int, seqs: int) -> tuple[list[bytes], bool]:
+        """The bytes of a station's rows with the next `seqs` numbers, of all branches; whether there are later ones."""
+        mine = rows.c.station_id == station
+        query = sa.select(rows.c.body).where(mine, rows.c.seq > after_seq, rows.c.seq <= after_seq + seqs)
+        later = sa.select(rows.c.seq).where(mine, rows.c.seq > after_seq + seqs).limit(1)
+        with self._commit() as db:
+            found = [bytes(body) for body in db.execute(query.order_by(rows.c.seq, rows.c.branch)).scalars()]
+            return found, db.execute(later).first() is not None
+
     @contextmanager
     def _commit(self) -> Iterator[sa.Connection]:
         try:

@@ -1,4 +1,4 @@
-"""One line to type: a plate, an odometer, a card's number. Letters are welcome here and only here."""
+"""One line to type: a plate, an odometer, a PIN, a card's number. Letters are welcome here and only here."""
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -30,15 +30,16 @@ class EntryScreen(Dialog):
     class StopAllTyped(Message):
         """`0 -` was typed."""
 
-    def __init__(self, title: str, hint: str) -> None:
+    def __init__(self, title: str, hint: str, *, hidden: bool = False) -> None:
         super().__init__()
+        self._hidden = hidden
         self._title = title
         self._hint = hint
 
     def compose_panel(self) -> ComposeResult:
         with Vertical(id="entry", classes="panel"):
             yield Line(id="entry-title", classes="name")
-            yield Input(id="field", max_length=ENTRY_CHARS_MAX)
+            yield Input(id="field", max_length=ENTRY_CHARS_MAX, password=self._hidden)
             yield Line(id="entry-hint")
 
     def on_mount(self) -> None:

@@ -41,10 +41,10 @@ def reader(
 
 
 @asynccontextmanager
-async def in_field(sim: FieldCard, pcscd: PrivatePcscd) -> AsyncIterator[None]:
+async def in_field(sim: FieldCard, pcscd: PrivatePcscd, slot: int = 0) -> AsyncIterator[None]:
     """The card in the virtual reader, for as long as the block runs."""
     inserted = asyncio.Event()
-    task = asyncio.create_task(serve_vpcd(sim, "127.0.0.1", pcscd.port, inserted=inserted))
+    task = asyncio.create_task(serve_vpcd(sim, "127.0.0.1", pcscd.port + slot, inserted=inserted))
     try:
         async with asyncio.timeout(DEADLINE_S):
             await inserted.wait()

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from controller.domain.books import Books
 from controller.domain.days import BusinessDay
+from controller.domain.funds import Funds
 from controller.domain.quantities import Unit, UnitPrice
 from controller.domain.records import (
     Authorised,
     Body,
     Delivery,
     Evidence,
-    Funds,
     Limits,
     Record,
     RowName,

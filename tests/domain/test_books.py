@@ -176,25 +176,6 @@ def test_use_is_counted_by_token_and_in_both_measures() -> None:
     assert story.books.used_on(b"stranger", day) == (0, 0)
 
 
-def test_a_clock_that_is_set_back_gives_no_limit_back() -> None:
-    story = Story()
-    today = story.books.business_day.of(WALL_MS)
-    story.tell(delivery(50_000, token=CARD), wall_ms=WALL_MS)
-    assert story.books.used_on(CARD.key, today - 1)[0] == 50_000, "while it is wrong"
-    story.tell(delivery(1_000, token=CARD), wall_ms=WALL_MS - DAY_MS)
-    assert story.books.used_on(CARD.key, today)[0] == 50_000, "and when it is right again"
-
-
-def test_a_clock_that_jumped_ahead_locks_nobody_for_years() -> None:
-    story = Story()
-    day = story.books.business_day.of
-    story.tell(delivery(50_000, token=CARD), wall_ms=WALL_MS + 20_000 * DAY_MS)
-    assert story.books.used_on(CARD.key, day(WALL_MS))[0] == 50_000
-    for later in (0, 1):
-        story.tell(delivery(1_000, token=CARD), wall_ms=WALL_MS + later * DAY_MS)
-    assert story.books.used_on(CARD.key, day(WALL_MS + 2 * DAY_MS))[0] == 0
-
-
 @pytest.mark.parametrize(
     ("zone", "starts_hour", "night"),
     [

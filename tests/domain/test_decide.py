@@ -1,45 +1,59 @@
-"""decide(): every branch, an answer to everything, and evidence from which the answer can be made again."""
+"""decide(): every reason, the order of the checks, an answer to everything, and evidence to make it again from."""
 
+import inspect
+import re
 from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
-from controller.domain.decide import Approved, Decision, Facts, Needs, Refusal, Request, decide, narrow, preset_of
+from controller.domain import decide as decide_module
+from controller.domain.decide import CHECKS, Approved, Decision, Facts, Needs, Refusal, Request, decide
 from controller.domain.desk import Need
-from controller.domain.lists import ListRow, ListState, LookUp, Status
-from controller.domain.quantities import CURRENCIES, UnitPrice, amount_for
+from controller.domain.explain import again
+from controller.domain.funds import Funds
+from controller.domain.headquarters import Granted
+from controller.domain.ladder import MS_PER_HOUR, Ladder
+from controller.domain.lists import Hours, ListRow, ListState, LookUp, Measure, Status
+from controller.domain.pins import PinAnswer
 from controller.domain.reasons import Reason
-from controller.domain.records import Evidence, Funds, Limits
-from controller.domain.tokens import Assurance, TokenKind, TokenRef
+from controller.domain.records import Evidence, Limits
+from controller.domain.tokens import Assurance, TokenRef
+from tests.domain.cases import (
+    CARD,
+    CARD_ROW,
+    COPY,
+    LIRA,
+    MONDAY_NOON,
+    NOW_MS,
+    PHONE,
+    PIN,
+    PLATE,
+    PLATE_ROW,
+    PREPAID,
+    PRICE,
+    QR,
+    SILENT,
+    VOUCHER,
+    all_facts,
+    cap,
+    card_row,
+    facts,
+    request,
+    requests,
+    unnamed,
+)
 
-NOW_MS = 1_790_000_000_000
-CARD = TokenRef(TokenKind.CARD, b"card-key", "782100******0012", Assurance.PROVEN)
-COPY = TokenRef(TokenKind.CARD, b"card-key", "782100******0012", Assurance.IDENTIFIED)
-PLATE = TokenRef(TokenKind.PLATE, b"plat-key", "34****23", Assurance.IDENTIFIED)
-LIRA = CURRENCIES["TRY"]
-CARD_ROW = ListRow(CARD.key, TokenKind.CARD, Status.ACTIVE, "ACME", products="diesel,autogas")
-PLATE_ROW = ListRow(PLATE.key, TokenKind.PLATE, Status.ACTIVE, "BURSA-SU")
+WEEKDAYS = Hours(0b11111, 6 * 60, 22 * 60)
+AWAY: dict[str, Any] = {"contact_age_ms": 13 * MS_PER_HOUR}
+LONG_AWAY: dict[str, Any] = {"contact_age_ms": 25 * MS_PER_HOUR}
+WANTS_PIN = card_row(pin=PIN)
 
 
-def request(token: TokenRef = CARD, **answers: Any) -> Request:
-    return Request(token, "diesel", UnitPrice(4379, 2), LIRA, **answers)
-
-
-def unnamed(*grades: str, token: TokenRef = CARD, **answers: Any) -> Request:
-    """Of a point with these grades, whose pump does not say which nozzle was lifted."""
-    return Request(token, "", None, LIRA, grades=grades, **answers)
-
-
-def facts(row: ListRow | None = CARD_ROW, *, state: ListState = ListState.READY, **used: int) -> Facts:
-    return Facts(LookUp(state, 3, row), **used)
-
-
-def card_row(**conditions: Any) -> ListRow:
-    return msgspec.structs.replace(CARD_ROW, **conditions)
+def unproven(token: TokenRef) -> TokenRef:
+    return msgspec.structs.replace(token, assurance=Assurance.IDENTIFIED)
 
 
 REFUSALS = {
@@ -47,8 +61,23 @@ REFUSALS = {
     "the list cannot be read": (request(), facts(None, state=ListState.UNREADABLE), Reason.LIST_UNREADABLE),
     "the card may be a copy": (request(COPY), facts(), Reason.CARD_NOT_PROVEN),
     "the copy of an unknown card says no more": (request(COPY), facts(None), Reason.CARD_NOT_PROVEN),
+    "the phone number was only told": (request(unproven(PHONE)), facts(), Reason.PHONE_NOT_PROVEN),
+    "the code is not signed": (request(unproven(QR)), facts(), Reason.QR_NOT_PROVEN),
+    "the plate was typed, and a camera is wanted": (
+        request(PLATE),
+        facts(msgspec.structs.replace(PLATE_ROW, assurance=Assurance.CAMERA)),
+        Reason.PLATE_NOT_SURE,
+    ),
+    "a camera read it, and a tag is wanted": (
+        request(msgspec.structs.replace(PLATE, assurance=Assurance.CAMERA)),
+        facts(msgspec.structs.replace(PLATE_ROW, assurance=Assurance.TAG)),
+        Reason.PLATE_NOT_SURE,
+    ),
     "the card is not on the list": (request(), facts(None), Reason.CARD_UNKNOWN),
     "the plate is not on the list": (request(PLATE), facts(None), Reason.PLATE_UNKNOWN),
+    "the phone is not on the list": (request(PHONE), facts(None), Reason.PHONE_UNKNOWN),
+    "the code is not on the list": (request(QR), facts(None), Reason.QR_UNKNOWN),
+    "the voucher is not on the list": (request(VOUCHER), facts(None), Reason.VOUCHER_UNKNOWN),
     "the card is stopped": (request(), facts(card_row(status=Status.STOPPED)), Reason.CARD_BLOCKED),
     "not valid yet": (request(), facts(card_row(valid_from_ms=NOW_MS + 1)), Reason.NOT_YET_VALID),
     "expired this very moment": (request(), facts(card_row(valid_until_ms=NOW_MS)), Reason.EXPIRED),
@@ -60,16 +89,37 @@ REFUSALS = {
         Reason.CARD_BLOCKED,
     ),
     "part of a product's name": (request(), facts(card_row(products="biodiesel")), Reason.PRODUCT_NOT_ALLOWED),
-    "another vehicle": (
-        request(plate_key=b"other"),
-        facts(card_row(plate_key=b"plat-key")),
-        Reason.PLATE_MISMATCH,
+    "another station": (request(), facts(card_row(stations="TR-2,TR-11")), Reason.STATION_NOT_ALLOWED),
+    "at night": (
+        request(),
+        facts(card_row(hours=(WEEKDAYS,)), week_minute=22 * 60),
+        Reason.TIME_NOT_ALLOWED,
     ),
+    "on a Sunday": (
+        request(),
+        facts(card_row(hours=(WEEKDAYS,)), week_minute=6 * 1440 + MONDAY_NOON),
+        Reason.TIME_NOT_ALLOWED,
+    ),
+    "the PIN is wrong": (request(pin=PinAnswer.WRONG), facts(WANTS_PIN, pin_wrong=1), Reason.PIN_WRONG),
+    "the third wrong PIN": (request(pin=PinAnswer.WRONG), facts(WANTS_PIN, pin_wrong=3), Reason.PIN_LOCKED),
+    "the right PIN after three wrong ones": (
+        request(pin=PinAnswer.RIGHT),
+        facts(WANTS_PIN, pin_wrong=3),
+        Reason.PIN_LOCKED,
+    ),
+    "nobody can check its PIN": (request(), facts(card_row(pin="argon")), Reason.PIN_UNREADABLE),
     "an odometer that runs backwards": (
         request(odometer_km=99_999),
         facts(card_row(ask_odometer=True), last_odometer_km=100_000),
         Reason.ODOMETER_IMPLAUSIBLE,
     ),
+    "another driver": (request(driver_key=b"stranger"), facts(card_row(drivers=(b"driver-1",))), Reason.DRIVER_UNKNOWN),
+    "another vehicle": (
+        request(plate_key=b"other"),
+        facts(card_row(plate_key=b"plat-key")),
+        Reason.PLATE_MISMATCH,
+    ),
+    "a fill of nothing": (request(), facts(card_row(caps=(cap("fill_volume", 0),))), Reason.LIMIT_FILL),
     "the day's litres are used up": (request(), facts(card_row(day_ml=50_000), used_day_ml=50_000), Reason.LIMIT_DAY),
     "the pump overran the day's litres": (
         request(),
@@ -80,6 +130,56 @@ REFUSALS = {
         request(),
         facts(card_row(day_minor=100_000, day_ml=90_000), used_day_minor=100_000),
         Reason.LIMIT_DAY,
+    ),
+    "the day's fills are used up": (
+        request(),
+        facts(card_row(caps=(cap("day_fills", 2),)), used=(2,)),
+        Reason.LIMIT_DAY,
+    ),
+    "the vehicle's week is used up": (
+        request(),
+        facts(card_row(caps=(cap("vehicle_week_volume", 90_000),)), used=(90_000,)),
+        Reason.LIMIT_WEEK,
+    ),
+    "the account's month is used up": (
+        request(),
+        facts(card_row(caps=(cap("account_month_amount", 10**6),)), used=(10**6 + 1,)),
+        Reason.LIMIT_MONTH,
+    ),
+    "headquarters grants nothing": (
+        request(granted=Granted(0)),
+        facts(PREPAID, available_minor=5_000),
+        Reason.INSUFFICIENT_FUNDS,
+    ),
+    "what it grants is no more than a pump may run over": (
+        request(granted=Granted(501)),
+        facts(PREPAID, overrun_ml=100),
+        Reason.INSUFFICIENT_FUNDS,
+    ),
+    "what is set apart is spent, and headquarters is silent": (
+        request(granted=SILENT),
+        facts(PREPAID, available_minor=0),
+        Reason.INSUFFICIENT_FUNDS,
+    ),
+    "an overrun has taken more than was set apart": (
+        request(granted=SILENT),
+        facts(PREPAID, available_minor=-700),
+        Reason.INSUFFICIENT_FUNDS,
+    ),
+    "nothing is set apart, and headquarters is silent": (
+        request(granted=SILENT),
+        facts(PREPAID),
+        Reason.NEEDS_HEADQUARTERS,
+    ),
+    "the ladder's 70 % of the day are used up": (
+        request(),
+        facts(card_row(day_ml=50_000), used_day_ml=35_000, **AWAY),
+        Reason.LIMIT_OFFLINE,
+    ),
+    "after a day without headquarters the floor is nothing": (
+        request(),
+        facts(card_row(fill_ml=50_000), **LONG_AWAY | {"ladder": Ladder(floor_percent=0)}),
+        Reason.LIMIT_OFFLINE,
     ),
 }
 
@@ -92,18 +192,15 @@ def test_it_is_refused_when(asked: Request, known: Facts, reason: Reason) -> Non
 
 
 NEEDS = {
-    "the card is for one vehicle": (request(), facts(card_row(plate_key=b"plat-key")), Need.PLATE),
+    "the PIN is wanted": (request(), facts(WANTS_PIN), Need.PIN),
+    "two were wrong, and it is asked again": (request(), facts(WANTS_PIN, pin_wrong=2), Need.PIN),
     "the odometer is wanted": (request(), facts(card_row(ask_odometer=True)), Need.ODOMETER),
-    "both are wanted: the plate first": (
-        request(),
-        facts(card_row(ask_odometer=True, plate_key=b"plat-key")),
-        Need.PLATE,
-    ),
-    "both are wanted: then the odometer": (
-        request(plate_key=b"plat-key"),
-        facts(card_row(ask_odometer=True, plate_key=b"plat-key")),
-        Need.ODOMETER,
-    ),
+    "the driver's code is wanted": (request(), facts(card_row(drivers=(b"driver-1",))), Need.CODE),
+    "the card is for one vehicle": (request(), facts(card_row(plate_key=b"plat-key")), Need.PLATE),
+    "a voucher is for one vehicle": (request(VOUCHER), facts(card_row(plate_key=b"plat-key")), Need.PLATE),
+    "nothing is set apart": (request(), facts(PREPAID), Need.HEADQUARTERS),
+    "what is set apart is spent": (request(), facts(PREPAID, available_minor=0), Need.HEADQUARTERS),
+    "the fuel is wanted": (unnamed("diesel", "autogas"), facts(card_row(ask_odometer=True)), Need.GRADE),
 }
 
 
@@ -114,6 +211,33 @@ def test_it_asks_when(asked: Request, known: Facts, need: Need) -> None:
     assert decision.need is need
 
 
+def test_everything_is_asked_for_in_the_order_of_the_checks() -> None:
+    row = card_row(pin=PIN, ask_odometer=True, drivers=(b"driver-1",), plate_key=b"plat-key", funds=Funds.PREPAID)
+    asked, order = unnamed("diesel", "autogas"), []
+    while isinstance(decision := decide(asked, facts(row), NOW_MS), Needs):
+        order.append(decision.need)
+        asked = with_answer(asked, decision.need)
+    assert order == [Need.GRADE, Need.PIN, Need.ODOMETER, Need.CODE, Need.PLATE, Need.HEADQUARTERS]
+    assert isinstance(decision, Approved)
+
+
+def with_answer(asked: Request, need: Need) -> Request:
+    """The request with an answer that a good row takes."""
+    match need:
+        case Need.GRADE:
+            return replace(asked, grade=asked.grades[0], price=PRICE)
+        case Need.PIN:
+            return replace(asked, pin=PinAnswer.RIGHT)
+        case Need.ODOMETER:
+            return replace(asked, odometer_km=1)
+        case Need.CODE:
+            return replace(asked, driver_key=b"driver-1")
+        case Need.PLATE:
+            return replace(asked, plate_key=b"plat-key")
+        case Need.HEADQUARTERS:
+            return replace(asked, granted=Granted(100_000))
+
+
 APPROVALS = {
     "nothing is limited": (request(), facts(), Limits()),
     "a plate is never asked for its plate": (
@@ -121,8 +245,21 @@ APPROVALS = {
         facts(msgspec.structs.replace(PLATE_ROW, plate_key=b"other")),
         Limits(),
     ),
+    "a tag is surer than a camera": (
+        request(msgspec.structs.replace(PLATE, assurance=Assurance.TAG)),
+        facts(msgspec.structs.replace(PLATE_ROW, assurance=Assurance.CAMERA)),
+        Limits(),
+    ),
     "the first moment of its time": (request(), facts(card_row(valid_from_ms=NOW_MS)), Limits()),
     "the last moment of its time": (request(), facts(card_row(valid_until_ms=NOW_MS + 1)), Limits()),
+    "this station of several": (request(), facts(card_row(stations="TR-2,TR-1")), Limits()),
+    "in its hours": (request(), facts(card_row(hours=(WEEKDAYS,)), week_minute=6 * 60), Limits()),
+    "the right PIN after two wrong ones": (
+        request(pin=PinAnswer.RIGHT),
+        facts(WANTS_PIN, pin_wrong=2),
+        Limits(),
+    ),
+    "the right driver": (request(driver_key=b"driver-1"), facts(card_row(drivers=(b"driver-1",))), Limits()),
     "the right vehicle": (request(plate_key=b"plat-key"), facts(card_row(plate_key=b"plat-key")), Limits()),
     "a plausible odometer": (
         request(odometer_km=100_000),
@@ -145,7 +282,56 @@ APPROVALS = {
         facts(card_row(fill_ml=60_000, day_minor=100_000), used_day_minor=1),
         Limits(60_000, 99_999, "volume:fill,amount:day"),
     ),
+    "the account's month is smaller than the card's day": (
+        request(),
+        facts(
+            card_row(day_ml=50_000, caps=(cap("account_month_volume", 9_000_000), cap("vehicle_week_volume", 70_000))),
+            used=(8_990_000, 0),
+        ),
+        Limits(10_000, None, "volume:account_month"),
+    ),
+    "a limit of fills has nothing to say of litres": (
+        request(),
+        facts(card_row(caps=(cap("month_fills", 9),)), used=(8,)),
+        Limits(),
+    ),
+    "the tank holds less than a fill may be": (
+        request(),
+        facts(card_row(tank_ml=45_000, fill_ml=60_000)),
+        Limits(45_000, None, "volume:tank"),
+    ),
     "used without a limit is no limit": (request(), facts(used_day_ml=10**9, used_day_minor=10**9), Limits()),
+    "what is set apart, less what a pump runs over": (
+        request(),
+        facts(PREPAID, available_minor=100_000, overrun_ml=100),
+        Limits(None, 99_499, "amount:allotment"),
+    ),
+    "headquarters' word goes before what is set apart": (
+        request(granted=Granted(7_000)),
+        facts(PREPAID, available_minor=100_000),
+        Limits(None, 7_000, "amount:funds"),
+    ),
+    "what was asked for": (request(wanted_ml=20_000), facts(), Limits(20_000, None, "volume:preset")),
+    "no more than is left of what was asked for": (
+        request(wanted_ml=40_000),
+        facts(card_row(day_ml=50_000), used_day_ml=20_000),
+        Limits(30_000, None, "volume:day"),
+    ),
+    "half a day without headquarters": (
+        request(),
+        facts(card_row(day_ml=50_000, fill_ml=60_000), used_day_ml=20_000, **AWAY),
+        Limits(15_000, None, "volume:offline_day"),
+    ),
+    "eleven hours are no time": (
+        request(),
+        facts(card_row(day_ml=50_000), contact_age_ms=12 * MS_PER_HOUR - 1),
+        Limits(50_000, None, "volume:day"),
+    ),
+    "what is set apart does not shrink": (
+        request(),
+        facts(PREPAID, available_minor=100_000, **LONG_AWAY),
+        Limits(None, 100_000, "amount:allotment"),
+    ),
 }
 
 
@@ -154,45 +340,137 @@ def test_it_is_approved_when(asked: Request, known: Facts, limits: Limits) -> No
     decision = decide(asked, known, NOW_MS)
     assert isinstance(decision, Approved)
     assert decision.limits == limits
-    assert decision.funds is Funds.POSTPAID
     assert known.found.row is not None
-    assert decision.account == known.found.row.account
+    assert (decision.account, decision.funds) == (known.found.row.account, known.found.row.funds)
 
 
-def test_every_reason_that_a_list_can_give_has_a_case() -> None:
-    about_pumps_and_tills = {
-        Reason.PUMP_STOPPED,
-        Reason.TENDER_TOO_LARGE,
-        Reason.HEADQUARTERS_REFUSED,
-        Reason.STATION_STOPPING,
-        Reason.PRICE_MISSING,
-        Reason.PUMP_NOT_CALLING,
-        Reason.PUMP_BUSY,
-        Reason.PUMP_OFFLINE,
-        Reason.PUMP_REFUSED,
-        Reason.TWO_UNPAID,
-        Reason.POINT_UNKNOWN,
-        Reason.NOTHING_TO_ANSWER,
-        Reason.DELIVERY_UNKNOWN,
-        Reason.ALREADY_SETTLED,
-        Reason.LEASED_ELSEWHERE,
-        Reason.NOT_LEASED,
-        Reason.TENDER_TOO_SMALL,
-        Reason.PRESET_INVALID,
-        Reason.JOURNAL_FULL,
-        Reason.HEADQUARTERS_SILENT,
-        Reason.COMMAND_REUSED,
-        Reason.PUMP_UNSUPPORTED,
-        Reason.PUMP_WRONG_STATE,
-        Reason.PUMP_NOT_CONFIRMED,
-        Reason.GRADE_UNKNOWN,
-        Reason.PRICE_INVALID,
-        Reason.TEST_MEASURE,
-        Reason.GRADE_NOT_HERE,
-        Reason.GRADE_NOT_LIFTED,
-        Reason.PRICE_NOT_SHOWN,
-    }
-    assert {reason for _, _, reason in REFUSALS.values()} == set(Reason) - about_pumps_and_tills
+PARTIAL = {
+    "the whole fill is no part of it": (request(), facts(card_row(fill_ml=60_000)), "fill", None),
+    "nor is a day of which nothing is used": (request(), facts(card_row(day_ml=60_000)), "day", None),
+    "nor what was asked for": (
+        request(wanted_ml=5_000),
+        facts(card_row(day_ml=60_000), used_day_ml=20_000),
+        "preset",
+        None,
+    ),
+    "what is left of the day": (request(), facts(card_row(day_ml=60_000), used_day_ml=1), "day", Reason.LIMIT_DAY),
+    "less than was asked for": (request(wanted_ml=70_000), facts(card_row(fill_ml=60_000)), "fill", Reason.LIMIT_FILL),
+    "more than the tank holds": (
+        request(wanted_ml=70_000),
+        facts(card_row(tank_ml=60_000)),
+        "tank",
+        Reason.TANK_CAPACITY,
+    ),
+    "litres were asked for, and the money of the week binds": (
+        request(wanted_ml=20_000),
+        facts(card_row(caps=(cap("vehicle_week_amount", 10_000),)), used=(9_000,)),
+        "vehicle_week",
+        Reason.LIMIT_WEEK,
+    ),
+    "the account's month": (
+        request(),
+        facts(card_row(caps=(cap("account_month_volume", 10),)), used=(1,)),
+        "account_month",
+        Reason.LIMIT_MONTH,
+    ),
+    "the ladder": (request(), facts(card_row(fill_ml=60_000), **AWAY), "offline_fill", Reason.LIMIT_OFFLINE),
+    "money set apart": (request(), facts(PREPAID, available_minor=9), "allotment", Reason.INSUFFICIENT_FUNDS),
+    "money granted": (request(granted=Granted(9)), facts(PREPAID), "funds", Reason.INSUFFICIENT_FUNDS),
+}
+
+
+@pytest.mark.parametrize(("asked", "known", "name", "reason"), PARTIAL.values(), ids=PARTIAL)
+def test_a_partial_approval_names_the_limit(asked: Request, known: Facts, name: str, reason: Reason | None) -> None:
+    decision = decide(asked, known, NOW_MS)
+    assert isinstance(decision, Approved)
+    assert (decision.held_by, decision.reason, decision.partial) == (name, reason, reason is not None)
+
+
+WRONG_AT_EACH = (
+    ("proof of the token", Reason.CARD_NOT_PROVEN),
+    ("card list", Reason.LIST_MISSING),
+    ("stop list", Reason.CARD_BLOCKED),
+    ("validity", Reason.EXPIRED),
+    ("product set", Reason.PRODUCT_NOT_ALLOWED),
+    ("stations", Reason.STATION_NOT_ALLOWED),
+    ("days and hours", Reason.TIME_NOT_ALLOWED),
+    ("grade", Need.GRADE),
+    ("PIN", Reason.PIN_LOCKED),
+    ("odometer", Reason.ODOMETER_IMPLAUSIBLE),
+    ("driver", Reason.DRIVER_UNKNOWN),
+    ("pairing of card and plate", Reason.PLATE_MISMATCH),
+    ("limits", Reason.LIMIT_MONTH),
+    ("funds", Reason.INSUFFICIENT_FUNDS),
+    ("set apart for offline use", Reason.NEEDS_HEADQUARTERS),
+    ("age of the last contact", Reason.LIMIT_OFFLINE),
+)
+"""What each check says when something is wrong there; see `with_wrong`."""
+
+
+def with_wrong(wrong: set[str]) -> Decision:
+    """The decision where all of these are wrong, and everything else is right."""
+    row = card_row(
+        status=Status.STOPPED if "stop list" in wrong else Status.ACTIVE,
+        valid_until_ms=NOW_MS if "validity" in wrong else 0,
+        products="kerosene" if "product set" in wrong else "",
+        stations="TR-9" if "stations" in wrong else "TR-1",
+        hours=(Hours(0b1000000, 0, 60),) if "days and hours" in wrong else (),
+        pin=PIN,
+        ask_odometer=True,
+        drivers=(b"driver-1",),
+        plate_key=b"plat-key",
+        funds=Funds.PREPAID,
+        fill_ml=100 if "age of the last contact" not in wrong else 1,
+        caps=(cap("month_fills", 1),) if "limits" in wrong else (),
+    )
+    silent = "set apart for offline use" in wrong and "funds" not in wrong
+    asked = Request(
+        COPY if "proof of the token" in wrong else CARD,
+        "" if "grade" in wrong else "diesel",
+        None if "grade" in wrong else PRICE,
+        LIRA,
+        grades=("diesel", "gasoline"),
+        pin=PinAnswer.RIGHT,
+        odometer_km=1 if "odometer" in wrong else 9,
+        driver_key=b"stranger" if "driver" in wrong else b"driver-1",
+        plate_key=b"other" if "pairing of card and plate" in wrong else b"plat-key",
+        granted=Granted(0) if "funds" in wrong else SILENT if silent else Granted(100_000),
+    )
+    missing = "card list" in wrong
+    known = Facts(
+        LookUp(ListState.MISSING) if missing else LookUp(ListState.READY, 1, row),
+        last_odometer_km=5,
+        station="TR-1",
+        week_minute=MONDAY_NOON,
+        used=(1,),
+        pin_wrong=3 if "PIN" in wrong else 0,
+        contact_age_ms=13 * MS_PER_HOUR,
+        ladder=Ladder(),
+    )
+    return decide(asked, known, NOW_MS)
+
+
+def test_the_checks_stand_in_this_order() -> None:
+    assert [name for name, _ in WRONG_AT_EACH] == [check.name for check in CHECKS]
+    assert isinstance(with_wrong(set()), Approved)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [(first, second) for first in range(len(WRONG_AT_EACH)) for second in range(first, len(WRONG_AT_EACH))],
+    ids=lambda index: WRONG_AT_EACH[index][0].replace(" ", "_"),
+)
+def test_of_two_that_are_wrong_the_first_speaks(first: int, second: int) -> None:
+    decision = with_wrong({WRONG_AT_EACH[first][0], WRONG_AT_EACH[second][0]})
+    assert not isinstance(decision, Approved)
+    said = decision.reason if isinstance(decision, Refusal) else decision.need
+    assert said is WRONG_AT_EACH[first][1]
+
+
+def test_every_reason_of_a_decision_has_a_case() -> None:
+    known = {Reason[name] for name in re.findall(r"Reason\.([A-Z_]+)", inspect.getsource(decide_module))}
+    assert {reason for _, _, reason in REFUSALS.values()} == known
+    assert Reason.TANK_CAPACITY in {reason for *_, reason in PARTIAL.values()}
 
 
 GRADES_WANTED = {
@@ -200,11 +478,7 @@ GRADES_WANTED = {
     "it may buy two of them": (unnamed("gasoline", "diesel", "autogas"), facts(), None),
     "it may buy any": (unnamed("gasoline", "diesel"), facts(card_row(products="")), None),
     "two nozzles have it": (unnamed("diesel", "gasoline", "diesel"), facts(), None),
-    "it was answered": (
-        Request(CARD, "autogas", UnitPrice(2435, 2), LIRA, grades=("diesel", "autogas")),
-        facts(),
-        "autogas",
-    ),
+    "it was answered": (Request(CARD, "autogas", PRICE, LIRA, grades=("diesel", "autogas")), facts(), "autogas"),
     "before anything else is asked": (unnamed("diesel", "autogas"), facts(card_row(ask_odometer=True)), None),
 }
 
@@ -223,163 +497,93 @@ def test_the_grade_is_what_was_answered_or_the_only_one_possible(
         assert decision.evidence.grade == grade
 
 
-small = st.integers(0, 3)
-moments = st.sampled_from([0, NOW_MS - 1, NOW_MS, NOW_MS + 1])
-keys = st.sampled_from([b"", b"plat-key", b"other"])
-list_rows = st.builds(
-    ListRow,
-    key=st.just(CARD.key),
-    kind=st.sampled_from(TokenKind),
-    status=st.sampled_from(Status),
-    account=st.just("ACME"),
-    products=st.sampled_from(["", "diesel", "gasoline", "diesel,gasoline", ","]),
-    valid_from_ms=moments,
-    valid_until_ms=moments,
-    plate_key=keys,
-    ask_odometer=st.booleans(),
-    fill_ml=small,
-    fill_minor=small,
-    day_ml=small,
-    day_minor=small,
-)
-requests = st.builds(
-    Request,
-    token=st.sampled_from([CARD, COPY, PLATE]),
-    grade=st.sampled_from(["diesel", "gasoline"]),
-    price=st.just(UnitPrice(4379, 2)),
-    currency=st.just(LIRA),
-    plate_key=st.none() | st.sampled_from([b"plat-key", b"other"]),
-    odometer_km=st.none() | small,
-)
-unnamed_requests = st.builds(
-    Request,
-    token=st.sampled_from([CARD, COPY, PLATE]),
-    grade=st.sampled_from(["", "diesel"]),
-    price=st.none(),
-    currency=st.just(LIRA),
-    plate_key=st.none() | st.sampled_from([b"plat-key", b"other"]),
-    odometer_km=st.none() | small,
-    grades=st.sampled_from([("diesel", "gasoline"), ("diesel", "autogas", "diesel"), ("autogas", "diesel")]),
-)
-requests = requests | unnamed_requests
-look_ups = st.one_of(
-    st.builds(LookUp, st.just(ListState.READY), small, st.none() | list_rows),
-    st.builds(LookUp, st.sampled_from([ListState.MISSING, ListState.UNREADABLE])),
-)
-all_facts = st.builds(Facts, look_ups, small, small, small)
-
-
 @given(requests, all_facts)
 def test_there_is_an_answer_to_everything(asked: Request, known: Facts) -> None:
     decision = decide(asked, known, NOW_MS)
     assert decision == decide(asked, known, NOW_MS), "the same question has the same answer"
-    if isinstance(decision, Approved):
-        assert decision.limits.volume_ml is None or decision.limits.volume_ml > 0
-        assert decision.limits.amount_minor is None or decision.limits.amount_minor > 0
-        row = known.found.row
-        assert row is not None
-        assert row.status is Status.ACTIVE
-        if row.day_ml:
-            assert decision.limits.volume_ml is not None
-            assert decision.limits.volume_ml + known.used_day_ml <= row.day_ml
-        if row.day_minor:
-            assert decision.limits.amount_minor is not None
-            assert decision.limits.amount_minor + known.used_day_minor <= row.day_minor
+    if not isinstance(decision, Approved):
+        return
+    limits, row = decision.limits, known.found.row
+    assert row is not None
+    assert row.status is Status.ACTIVE
+    assert limits.volume_ml is None or limits.volume_ml > 0
+    assert limits.amount_minor is None or limits.amount_minor > 0
+    if row.day_ml:
+        assert limits.volume_ml is not None
+        assert limits.volume_ml + known.used_day_ml <= row.day_ml
+    if row.day_minor:
+        assert limits.amount_minor is not None
+        assert limits.amount_minor + known.used_day_minor <= row.day_minor
+    for index, own in enumerate(row.caps):
+        used = known.used[index] if index < len(known.used) else 0
+        taken = {Measure.VOLUME: limits.volume_ml, Measure.AMOUNT: limits.amount_minor, Measure.FILLS: 1}[own.measure]
+        assert taken is not None
+        assert taken + used <= own.most
+    if row.funds is Funds.PREPAID:
+        assert limits.amount_minor is not None
+        bound = asked.granted.amount_minor if asked.granted is not None else None
+        assert limits.amount_minor <= (known.available_minor if bound is None else bound)  # type: ignore[operator]
 
 
 @given(requests, all_facts)
 def test_a_needed_answer_is_asked_for_once(asked: Request, known: Facts) -> None:
-    answered = asked
-    for _ in Need:
-        decision = decide(answered, known, NOW_MS)
-        if not isinstance(decision, Needs):
-            break
-        if decision.need is Need.PLATE:
-            assert answered.plate_key is None
-            answered = replace(answered, plate_key=b"plat-key")
-        elif decision.need is Need.GRADE:
-            assert not answered.grade
-            answered = replace(answered, grade=answered.grades[0])
-        else:
-            assert answered.odometer_km is None
-            answered = replace(answered, odometer_km=1)
-    assert not isinstance(decide(answered, known, NOW_MS), Needs)
-
-
-def again(token: TokenRef, evidence: Evidence) -> Decision:
-    """The decision from what a journal row keeps: the token and the evidence, nothing else."""
-    evidence = msgspec.msgpack.decode(msgspec.msgpack.encode(evidence), type=Evidence)
-    row = msgspec.msgpack.decode(evidence.row, type=ListRow) if evidence.row else None
-    assert evidence.list_state is not None
-    asked = Request(
-        token,
-        evidence.grade,
-        UnitPrice(1, 0),
-        LIRA,
-        evidence.plate_key or None,
-        odometer_km=evidence.odometer_km,
-        grades=evidence.grades,
-    )
-    known = Facts(
-        LookUp(evidence.list_state, evidence.list_version, row),
-        evidence.used_day_ml,
-        evidence.used_day_minor,
-        evidence.last_odometer_km,
-    )
-    return decide(asked, known, evidence.at_ms)
+    answered, before = asked, set()
+    while isinstance(decision := decide(answered, known, NOW_MS), Needs):
+        assert decision.need not in before
+        before.add(decision.need)
+        answered = with_answer(answered, decision.need)
 
 
 @given(requests, all_facts)
 def test_a_decision_can_be_made_again_from_its_evidence(asked: Request, known: Facts) -> None:
     decision = decide(asked, known, NOW_MS)
-    assert again(asked.token, decision.evidence) == decision
+    evidence = msgspec.msgpack.decode(msgspec.msgpack.encode(decision.evidence), type=Evidence)
+    assert decide(*again(asked.token, evidence)) == decision
 
 
-NARROWED = [
-    (Limits(), None, None, Limits()),
-    (Limits(), 20_000, None, Limits(20_000, None, "volume:preset")),
-    (Limits(), None, 50_000, Limits(None, 50_000, "amount:preset")),
-    (Limits(30_000, None, "volume:day"), 20_000, None, Limits(20_000, None, "volume:preset")),
-    (Limits(30_000, None, "volume:day"), 40_000, None, Limits(30_000, None, "volume:day")),
-    (Limits(30_000, None, "volume:day"), 30_000, None, Limits(30_000, None, "volume:day")),
-    (Limits(30_000, None, "volume:day"), None, 9, Limits(30_000, 9, "volume:day,amount:preset")),
-    (Limits(1, 2, "volume:fill,amount:day"), None, 1, Limits(1, 1, "volume:fill,amount:preset")),
-]
+def smaller(row: ListRow, name: str) -> ListRow:
+    """The row with one of its limits halved; of a limit that is none, a small one."""
+    if name == "caps":
+        halved = tuple(msgspec.structs.replace(own, most=own.most // 2) for own in row.caps)
+        return msgspec.structs.replace(row, caps=halved)
+    return msgspec.structs.replace(row, **{name: max(getattr(row, name) // 2, 1)})
 
 
-@pytest.mark.parametrize(("limits", "wanted_ml", "wanted_minor", "narrowed"), NARROWED)
-def test_a_wish_only_ever_narrows_the_limits(
-    limits: Limits, wanted_ml: int | None, wanted_minor: int | None, narrowed: Limits
-) -> None:
-    assert narrow(limits, wanted_ml, wanted_minor) == narrowed
+@pytest.mark.parametrize("name", ["fill_ml", "fill_minor", "day_ml", "day_minor", "tank_ml", "caps"])
+@given(asked=requests, known=all_facts)
+def test_a_smaller_limit_never_gives_more(name: str, asked: Request, known: Facts) -> None:
+    row = known.found.row
+    if row is None:
+        return
+    fewer = replace(known, found=msgspec.structs.replace(known.found, row=smaller(row, name)))
+    assert_no_more(decide(asked, fewer, NOW_MS), decide(asked, known, NOW_MS))
 
 
-PRICE = UnitPrice(5000, 2)
-PRESETS = [
-    (Limits(), PRICE, (None, None)),
-    (Limits(20_000), PRICE, (20_000, None)),
-    (Limits(None, 50_000), PRICE, (None, 50_000)),
-    (Limits(10_000, 50_000), PRICE, (10_000, None)),  # exactly as much: the litres are the sharper bound
-    (Limits(10_001, 50_000), PRICE, (None, 50_000)),
-    (Limits(9_999, 50_000), PRICE, (9_999, None)),
-]
+@given(asked=requests, known=all_facts)
+def test_what_was_used_and_how_long_headquarters_is_away_never_give_more(asked: Request, known: Facts) -> None:
+    whole = decide(asked, known, NOW_MS)
+    more = replace(known, used=tuple(used + 7 for used in known.used), used_day_ml=known.used_day_ml + 7)
+    assert_no_more(decide(asked, more, NOW_MS), whole)
+    if known.available_minor is not None:
+        assert_no_more(decide(asked, replace(known, available_minor=known.available_minor - 3), NOW_MS), whole)
+    for age_ms in (0, 13 * MS_PER_HOUR, 10**12):
+        if known.contact_age_ms is None or known.contact_age_ms <= age_ms:
+            assert_no_more(decide(asked, replace(known, contact_age_ms=age_ms), NOW_MS), whole)
 
 
-@pytest.mark.parametrize(("limits", "price", "preset"), PRESETS)
-def test_a_pump_gets_the_smaller_limit(limits: Limits, price: UnitPrice, preset: tuple[int | None, int | None]) -> None:
-    assert preset_of(limits, price, LIRA) == preset
+def assert_no_more(less: Decision, whole: Decision) -> None:
+    if not isinstance(less, Approved):
+        return
+    assert isinstance(whole, Approved), "what is refused is not approved by a smaller limit"
+    for few, many in (
+        (less.limits.volume_ml, whole.limits.volume_ml),
+        (less.limits.amount_minor, whole.limits.amount_minor),
+    ):
+        assert many is None or (few is not None and few <= many)
 
 
-limit = st.none() | st.integers(1, 10**7)
-
-
-@given(limit, limit, st.builds(UnitPrice, st.integers(1, 10**5), st.integers(-3, 3)))
-def test_a_preset_keeps_both_limits(volume_ml: int | None, amount_minor: int | None, price: UnitPrice) -> None:
-    preset_ml, preset_minor = preset_of(Limits(volume_ml, amount_minor), price, LIRA)
-    assert preset_ml is None or preset_minor is None, "a pump takes one"
-    if preset_ml is not None and amount_minor is not None:
-        assert amount_for(preset_ml, price, LIRA) <= amount_minor
-    if preset_minor is not None and volume_ml is not None:
-        # The litres that cost less than the money: none of them lies beyond the volume limit.
-        assert amount_for(volume_ml, price, LIRA) >= preset_minor
-    assert (preset_ml, preset_minor) != (None, None) or (volume_ml, amount_minor) == (None, None)
+def test_a_row_of_before_there_were_other_limits_is_still_read() -> None:
+    old = msgspec.msgpack.encode([b"card-key", "card", "active", "ACME", "diesel", 0, 0, b"", False, 60_000])
+    row = msgspec.msgpack.decode(old, type=ListRow)
+    assert (row.fill_ml, row.caps, row.funds, row.allows_time(0)) == (60_000, (), Funds.POSTPAID, True)
+    assert CARD_ROW.allows_station("anywhere")

@@ -8,10 +8,13 @@ from controller.domain.tokens import (
     HIDDEN_OF_PLATE,
     KEY_BYTES,
     Assurance,
+    KeyedHash,
     TokenKind,
     card_token,
     check_card_number,
+    fold_phone,
     fold_plate,
+    list_key_print,
     mask_card,
     mask_plate,
     plate_token,
@@ -36,10 +39,48 @@ card_numbers = st.text("0123456789", min_size=8, max_size=19)
         ("KА 0001 ІC", "KA0001IC"),  # mixed, as typed in a hurry
         ("51F-123.45", "51F12345"),
         ("іЇі", "III"),
+        ("AE—1234 ТХ", "AE1234TX"),  # a long dash
+        ("ВН1234СК", "BH1234CK"),
+        ("ак 12-34 мо", "AK1234MO"),  # small Cyrillic letters, of which some look like no Latin ones
+        ("29-B1 123.45", "29B112345"),
+        ("29 b1-12345", "29B112345"),
+        ("29-MĐ1 123.45", "29MĐ112345"),  # a letter of its own, not a D
+        ("29-mđ1 123.45", "29MĐ112345"),
+        ("29-MÐ1 123.45", "29MĐ112345"),  # looks the same, and is Icelandic
+        ("34 si\u0307m 1", "34SIM1"),  # what lower case makes of a dotted capital
+        ("34\u00a0ABC\u200b123", "34ABC123"),  # spaces that a web page brings along
+        ("ＡＢ１２", "AB12"),  # full width
+        ("DİPLOMATİK 1", "DIPLOMATIK1"),  # of no form at all
     ],
 )
 def test_a_plate_is_compared_as_it_is_meant(typed: str, meant: str) -> None:
     assert fold_plate(typed) == meant
+
+
+def test_all_letters_of_ukrainian_plates_are_one_in_both_alphabets() -> None:
+    assert fold_plate("АВЕІКМНОРСТХ") == fold_plate("авеікмнорстх") == fold_plate("abeikmhopctx") == "ABEIKMHOPCTX"
+
+
+@pytest.mark.parametrize("typed", ["+905320000001", "0090 532 000 00 01", "+90 (532) 000-00-01", "+90.532.000.0001"])
+def test_a_phone_is_compared_as_it_is_meant(typed: str) -> None:
+    assert fold_phone(typed) == "+905320000001"
+
+
+@pytest.mark.parametrize("typed", ["", "+", "0532 000 00 01", "+90 532", "+90 532 000 00 01 00 00 00", "+90532x000001"])
+def test_what_cannot_be_a_phone_is_refused_and_not_repeated(typed: str) -> None:
+    with pytest.raises(ValueError, match="a phone number has its country's code") as caught:
+        fold_phone(typed)
+    assert len(typed) < 2 or typed not in str(caught.value)
+
+
+@given(st.binary(min_size=1, max_size=100), st.sampled_from(TokenKind), st.text(max_size=40))
+def test_many_keys_are_hashed_as_one_is(secret: bytes, kind: TokenKind, value: str) -> None:
+    assert KeyedHash(secret, kind).of(value) == token_key(secret, kind, value)
+
+
+def test_a_list_key_is_known_by_its_print_and_not_found_from_it() -> None:
+    assert list_key_print(SECRET) == list_key_print(bytes(SECRET)) != list_key_print(b"\x08" * 32)
+    assert SECRET.hex()[:8] not in list_key_print(SECRET)
 
 
 def test_a_plate_typed_in_either_alphabet_is_the_same_token() -> None:

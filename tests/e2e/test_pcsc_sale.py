@@ -12,7 +12,8 @@ import pytest
 
 from controller.config import load
 from controller.daemon import JOURNAL_FILE
-from controller.domain.records import Authorised, Delivery, Funds, Settlement, Stopped, TenderKind
+from controller.domain.funds import Funds
+from controller.domain.records import Authorised, Delivery, Settlement, Stopped, TenderKind
 from controller.domain.tokens import Assurance, TokenKind
 from controller.install import install
 from controller.machine import MachineClock

@@ -3,10 +3,11 @@
 from dataclasses import replace
 from zoneinfo import ZoneInfo
 
+from controller.domain.funds import Funds
 from controller.domain.products import Grade
 from controller.domain.quantities import CURRENCIES, Unit, UnitPrice
 from controller.domain.receipt import Receipt, ReceiptSite, receipt_of
-from controller.domain.records import Delivery, Funds, RowName, Settlement, Tender, TenderKind
+from controller.domain.records import Delivery, RowName, Settlement, Tender, TenderKind
 from controller.domain.tokens import Assurance, card_token
 
 WALL_MS = 1_772_363_109_500

@@ -23,7 +23,6 @@ from controller.pumps.words import (
     Completed,
     Fuelling,
     Identify,
-    Identity,
     LinkFault,
     Order,
     ReadTotals,
@@ -39,12 +38,14 @@ from tests.pumps.noise import Noise, Tape
 BYTES = int(os.environ.get("FORECOURT_FUZZ_BYTES", "10000"))
 SEED = int(os.environ.get("FORECOURT_FUZZ_SEED", "0"))
 POINTS = (1, 2)
-TAPE_BYTES = 2_000
 EXAMPLES_A_ROUND = 200
 EXAMPLES_MIN = 8
 """The first one of a round is all zeros, which is a line on which nothing goes wrong."""
 TURNS_MAX = 20_000
 """To come to rest; a silent pump is tried every thirty seconds, while the other one is polled."""
+NIGHTLY = BYTES > 100_000
+"""A tape that fails is printed as it was drawn then: to make it smaller takes longer than it helps."""
+TAPE_BYTES = 6_000 if NIGHTLY else 2_000
 HANDS_FROM = 210
 """Of 256: so seldom somebody does something."""
 NAME = re.compile(r"[a-z]+(_[a-z]+)*")
@@ -126,6 +127,25 @@ class Disturbed:
     # --- and then all is well again ---------------------------------------------------------------------------
 
     def rest(self) -> None:
+        """Come to rest, serve a customer at each pump, whatever comes of it, and come to rest.
+
+        Among the noise were a pump's own words of another moment, whose check fits: a master that took them for news
+        knows better once something has happened at the pump.
+        """
+        self._come_to_rest()
+        line = self.line
+        for point in POINTS:
+            line.twins[point].head.lift(1, line.now_us)
+        line.run(100)
+        for point in POINTS:
+            line.submit(point, self.row.order)
+        line.run(100)
+        for point in POINTS:
+            line.twins[point].head.squeeze(500, line.now_us)
+        line.run(100)
+        self._come_to_rest()
+
+    def _come_to_rest(self) -> None:
         """Hang up, stop and clear, as a station does, until nothing is open at either pump."""
         line = self.line
         for point in POINTS:
@@ -161,7 +181,6 @@ class Disturbed:
             assert self.line.of(point, Fuelling)
             assert len(self.line.of(point, Completed)) == 1
             self.line.submit(point, Clear(done.clear_token))
-            assert not self.line.of(point, Identity)
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -180,7 +199,7 @@ def test_any_bytes_leave_the_master_working_and_are_counted_by_name(name: str) -
 
     begun_s = time.process_time()
     for number in itertools.count(SEED):
-        with a_note_on_failure(f"{name}: FORECOURT_FUZZ_SEED={number} repeats it"):
+        with a_note_on_failure(f"{name}: FORECOURT_FUZZ_SEED={number} FORECOURT_FUZZ_BYTES={BYTES} repeats it"):
             drawn(
                 once, number, examples=EXAMPLES_A_ROUND if BYTES - fed > EXAMPLES_A_ROUND * TAPE_BYTES else EXAMPLES_MIN
             )
@@ -198,7 +217,7 @@ def drawn(once: Callable[[bytes], None], number: int, *, examples: int) -> None:
         max_examples=examples,
         deadline=None,
         database=None,
-        phases=(Phase.generate, Phase.shrink),
+        phases=(Phase.generate,) if NIGHTLY else (Phase.generate, Phase.shrink),
         report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck),
     )

@@ -53,6 +53,15 @@ def test_a_repeated_block_is_acknowledged_again_and_dropped() -> None:
     assert take(link, 2, b"c") == [links.Body(b"c")]
 
 
+def test_the_same_number_with_another_content_is_news() -> None:
+    """A pump's old block that was heard again had the number that its next one has: that one is not said twice."""
+    link = online()
+    take(link, 4, b"b")
+    assert take(link, 4, b"c") == [links.Body(b"c")]
+    assert not link.faults
+    assert take(link, 5, b"d") == [links.Body(b"d")]
+
+
 @pytest.mark.parametrize("wrap", [0, 1])
 def test_after_the_last_number_both_ways_of_going_on_are_taken(wrap: int) -> None:
     link = online()

@@ -30,6 +30,7 @@ from controller.pumps.words import (
     Totals,
 )
 from sim.pumps.dart import STATES, DartTwin, Signal
+from tests.pumps.core_bench import authorise
 from tests.pumps.dart_bench import DartBench, bench, sale
 
 
@@ -39,10 +40,7 @@ def refusals(b: DartBench) -> list[PumpEvent]:
 
 def fuelling(b: DartBench, want_ml: int = 20_000) -> None:
     b.until(Idle)
-    b.twin.head.lift(1, b.now_us)
-    b.until(Calling)
-    b.submit(Authorise((1,)))
-    b.until(Authorised)
+    authorise(b, Authorise((1,)))
     b.twin.head.squeeze(want_ml, b.now_us)
     b.until(Fuelling)
     b.run(20)
@@ -139,10 +137,7 @@ def test_what_cannot_be_held_or_resumed_is_refused_once() -> None:
     b.run(20)
     assert refusals(b) == [Refused(Suspend(), Refusal.WRONG_STATE), Refused(Resume(), Refusal.WRONG_STATE)]
     fuelling_before = b.twin.log.count(dart.Command(dart.Order.RESUME))
-    b.twin.head.lift(1, b.now_us)
-    b.until(Calling)
-    b.submit(Authorise((1,)))
-    b.until(Authorised)
+    authorise(b, Authorise((1,)))
     b.submit(Resume())
     b.run(20)
     assert refusals(b)[2:] == [Refused(Resume(), Refusal.WRONG_STATE)]

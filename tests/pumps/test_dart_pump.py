@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.domain.quantities import UnitPrice, amount_for
+from controller.domain.quantities import UnitPrice
 from controller.pumps.dart import transactions as dart
 from controller.pumps.dart.delivery import NO_PRICES
 from controller.pumps.dart.states import Phase
@@ -23,7 +23,8 @@ from controller.pumps.words import (
     Stop,
     Totals,
 )
-from tests.pumps.dart_bench import AUTHORIZE, PRICE, RESET, TRY, bench, sale
+from tests.pumps.core_bench import authorise
+from tests.pumps.dart_bench import AUTHORIZE, PRICE, RESET, bench, sale
 
 
 def test_a_sale_from_call_to_clear() -> None:
@@ -65,35 +66,13 @@ def test_the_pump_stops_at_its_preset(preset: Preset, volume_ml: int, amount_min
 def test_at_the_preset_with_the_nozzle_out_the_delivery_is_not_over_yet() -> None:
     b = bench()
     b.until(Idle)
-    b.twin.head.lift(1, b.now_us)
-    b.until(Calling)
-    b.submit(Authorise((1,), Preset(volume_ml=1_000)))
-    b.until(Authorised)
+    authorise(b, Authorise((1,), Preset(volume_ml=1_000)))
     b.twin.head.squeeze(5_000, b.now_us)
     b.run(300)
     assert b.twin.state is State.MAX
     assert "Completed" not in b.kinds()
     b.twin.head.hang_up(b.now_us)
     assert b.until(Completed).volume_ml == 1_000
-
-
-def test_an_overrun_is_told_as_the_pump_says_it() -> None:
-    b = bench(overrun_ml=30)
-    b.until(Idle)
-    done = sale(b, 50_000, Preset(volume_ml=2_000))
-    assert (done.volume_ml, done.amount_minor) == (2_030, amount_for(2_030, PRICE, TRY))
-
-
-def test_an_order_before_the_nozzle_is_lifted_lets_the_customer_begin_at_once() -> None:
-    b = bench()
-    b.until(Idle)
-    b.submit(Authorise((1,), Preset(amount_minor=5_000)))
-    b.until(Authorised)
-    b.twin.head.lift(1, b.now_us)
-    b.twin.head.squeeze(60_000, b.now_us)
-    b.run(300)
-    b.twin.head.hang_up(b.now_us)
-    assert b.until(Completed).amount_minor == 5_000
 
 
 def test_the_order_of_orders_is_reset_then_nozzles_and_preset_then_authorize() -> None:
@@ -172,25 +151,10 @@ def test_a_lifted_nozzle_ends_the_display_at_once() -> None:
     assert b.now_us - lifted_us < 2_000_000
 
 
-def test_hanging_up_without_a_drop_is_no_sale_and_wants_its_clear() -> None:
-    b = bench()
-    b.until(Idle)
-    b.twin.head.lift(1, b.now_us)
-    b.until(Calling)
-    b.submit(Authorise((1,)))
-    b.until(Authorised)
-    b.twin.head.hang_up(b.now_us)
-    done = b.until(Completed)
-    assert (done.volume_ml, done.amount_minor) == (0, 0)
-
-
 def test_a_stop_ends_the_delivery_with_the_nozzle_still_out() -> None:
     b = bench()
     b.until(Idle)
-    b.twin.head.lift(1, b.now_us)
-    b.until(Calling)
-    b.submit(Authorise((1,)))
-    b.until(Authorised)
+    authorise(b, Authorise((1,)))
     b.twin.head.squeeze(50_000, b.now_us)
     b.run(40)
     b.submit(Stop())
@@ -212,34 +176,6 @@ def test_a_stop_at_rest_is_sent_all_the_same_and_done() -> None:
     assert dart.Command(dart.Order.STOP) in b.twin.log
     assert not b.core.busy
     assert not any(isinstance(event, Refused) for event in b.told)
-
-
-def test_a_stop_calls_off_an_order_that_is_under_way() -> None:
-    b = bench()
-    b.until(Idle)
-    b.submit(Authorise((1,)))
-    b.submit(Stop())
-    b.run(60)
-    assert Refused(Authorise((1,)), Refusal.WRONG_STATE) in b.told
-    assert b.twin.state is State.RESET
-    assert AUTHORIZE not in b.twin.log
-
-
-def test_new_prices_wait_until_the_pump_is_idle() -> None:
-    b = bench(2)
-    b.until(Idle)
-    b.twin.head.lift(1, b.now_us)
-    b.until(Calling)
-    prices = SetPrices((UnitPrice(45, 0), UnitPrice(47_100, 3)))
-    b.submit(prices)
-    b.run(30)
-    assert b.twin.head.price(1) == PRICE
-    b.twin.head.hang_up(b.now_us)
-    b.until(Idle)
-    b.run(30)
-    assert [b.twin.head.price(n) for n in (1, 2)] == [UnitPrice(4500, 2), UnitPrice(4710, 2)]
-    assert not any(isinstance(event, Refused) for event in b.told)
-    assert b.core.quiet_turn(b.now_us) is not None
 
 
 @pytest.mark.parametrize("prices", [(), (PRICE, PRICE), (UnitPrice(43_795, 3),), (UnitPrice(10_000, 0),)])

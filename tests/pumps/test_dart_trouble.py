@@ -17,35 +17,17 @@ from controller.pumps.words import (
     Online,
     Refusal,
     Refused,
-    SetPrices,
     Stop,
 )
 from sim.pumps.dart import STATES, DartTwin, Signal
-from tests.pumps.dart_bench import AUTHORIZE, PRICE, RESET, bench
-
-
-def test_a_silent_pump_is_offline_and_orders_to_it_are_refused() -> None:
-    b = bench()
-    b.until(Idle)
-    b.to_core = lambda _: b""
-    b.until(Offline)
-    for order in (Authorise((1,)), Stop(), SetPrices((PRICE,)), Clear(1)):
-        b.submit(order)
-        assert b.told[-1] == Refused(order, Refusal.OFFLINE)
-    b.to_core = bytes
-    b.until(Online)
-    b.run(20)
-    assert b.kinds().count("Offline") == 1
-    assert isinstance(b.told[-1], Idle)
+from tests.pumps.core_bench import authorise
+from tests.pumps.dart_bench import AUTHORIZE, RESET, bench, sale
 
 
 def test_a_delivery_that_ended_while_the_controller_was_away_is_found_at_start() -> None:
     b = bench()
     b.until(Idle)
-    b.twin.head.lift(1, b.now_us)
-    b.until(Calling)
-    b.submit(Authorise((1,)))
-    b.until(Authorised)
+    authorise(b, Authorise((1,)))
     b.twin.head.squeeze(8_000, b.now_us)
     b.restart_controller()
     b.now_us += 60_000_000
@@ -57,24 +39,6 @@ def test_a_delivery_that_ended_while_the_controller_was_away_is_found_at_start()
     assert (done.volume_ml, done.totaliser_ml) == (8_000, 1_008_000)
     b.run(300)
     assert RESET not in b.twin.log
-    assert b.kinds() == ["Online", "Completed"]
-
-
-def test_a_delivery_that_still_runs_at_start_goes_on_to_its_end() -> None:
-    b = bench()
-    b.until(Idle)
-    b.twin.head.lift(1, b.now_us)
-    b.until(Calling)
-    b.submit(Authorise((1,)))
-    b.until(Authorised)
-    b.twin.head.squeeze(20_000, b.now_us)
-    b.run(20)
-    b.restart_controller()
-    b.until(Fuelling)
-    b.twin.head.hang_up(b.now_us)
-    done = b.until(Completed)
-    assert not done.at_start
-    assert done.volume_ml == b.twin.head.volume_ml(b.now_us) // 10 * 10
     assert b.kinds() == ["Online", "Completed"]
 
 
@@ -116,6 +80,19 @@ def test_a_pump_that_restarts_after_it_fuelled_never_gets_the_order_again() -> N
     b.twin.power_cycle(b.now_us)
     b.run(500)
     assert b.twin.log.count(AUTHORIZE) == 1
+
+
+def test_an_order_that_is_called_off_before_its_reset_does_not_leave_the_display_as_it_was() -> None:
+    b = bench()
+    b.until(Idle)
+    b.submit(Clear(sale(b).clear_token))
+    b.submit(Authorise((1,)))
+    b.submit(Stop())
+    b.run(60)
+    assert Refused(Authorise((1,)), Refusal.WRONG_STATE) in b.told
+    assert b.twin.state is State.RESET
+    b.run(10)
+    assert b.core.phase is Phase.READY
 
 
 def test_a_stop_before_the_status_is_known_is_sent_and_not_refused() -> None:

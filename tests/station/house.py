@@ -30,7 +30,7 @@ from controller.domain.desk import (
 )
 from controller.domain.records import Authorised, Body, Declined, Delivery, Record, TenderKind, kind_of
 from controller.domain.seams import US_PER_MS, US_PER_S
-from controller.point import FuellingPoint, TokenShown
+from controller.point import CardRejected, FuellingPoint, TokenShown
 from controller.printing.escpos import MODELS
 from controller.printing.spool import MemorySpool, PrintQueue
 from controller.pumps import words
@@ -38,7 +38,8 @@ from controller.pumps.core import LinePort
 from controller.pumps.dart import transactions as dart
 from controller.station import Station, read_books
 from controller.store.journal import Journal
-from controller.store.whitelist import Whitelist, build, read_csv
+from controller.store.whitelist import Whitelist
+from controller.store.whitelist_import import build, read_csv
 from controller.store.writer import InlineWriter, JournalUnwritable
 from sim.cards.card import SimCard
 from sim.cards.inline import InlineReader
@@ -136,7 +137,8 @@ class House:
         secrets = Chance(SEED, "secrets")
         self._list_secret = secrets.random_bytes(32)
         master = secrets.random_bytes(16)
-        self._ring = KeyRing({1: master})
+        self.profile, self.ring = PROFILE, KeyRing({1: master})
+        self.till_readers: dict[str, InlineReader] = {}
         self.cards: dict[str, SimCard] = make_cards(master, Chance(SEED, "cards"))
         self.pumps: dict[int, FaultyTwin] = {place.number: faulty(self.yard, place, SEED) for place in self.yard.places}
         self.twins: dict[int, Any] = {number: pump.twin for number, pump in self.pumps.items()}
@@ -184,7 +186,7 @@ class House:
         assert self.dead, "it runs already"
         self._boots += 1
         self.dead, self.died_at = False, ""
-        self.journal = Journal(self.folder / "journal.db")
+        self.journal = Journal(self.folder / "journal.db", randomness=Chance(SEED, f"seals/{self._boots}"))
         chance = Chance(SEED, f"boot/{self._boots}")
         self.writer = Disk(self, self.journal, chance)
         link = None
@@ -198,7 +200,7 @@ class House:
                 randomness=chance,
             )
         self._readers = {
-            place.number: InlineReader(PROFILE, self._ring, chance.random_bytes) for place in self.yard.places
+            place.number: InlineReader(self.profile, self.ring, chance.random_bytes) for place in self.yard.places
         }
         self.station = Station(
             self.config,
@@ -212,6 +214,8 @@ class House:
             print_queue=PrintQueue(self.spool, self, self.clock, lambda _: None),
             printer_model=MODELS["epson"],
             headquarters=link,
+            till_readers=self.till_readers,
+            issuer_keys=self.profile.issuer_keys,
         )
         for number, point in self.station.points.items():
             self._listen(number, point)
@@ -220,8 +224,8 @@ class House:
     def _listen(self, number: int, point: FuellingPoint) -> None:
         post = point.post
 
-        def heard(message: words.PumpEvent | TokenShown) -> None:
-            if not isinstance(message, TokenShown):
+        def heard(message: words.PumpEvent | TokenShown | CardRejected) -> None:
+            if not isinstance(message, TokenShown | CardRejected):
                 self.told.append((number, message))
             post(message)
 
@@ -518,11 +522,11 @@ def _toml(yard: AnyYard | None = None) -> str:
     return text.replace("[station]", f"[station]\nbusiness_day_starts = {DAY_STARTS_HOUR}")
 
 
-def live(folder: Path, tell: Callable[[House], Awaitable[None]], **settings: Any) -> None:
+def live(folder: Path, tell: Callable[[Any], Awaitable[None]], *, kind: type[House] = House, **settings: Any) -> None:
     """One story in one house, in virtual time."""
 
     async def main(loop: VirtualLoop) -> None:
-        house = House(loop, folder, **settings)
+        house = kind(loop, folder, **settings)
         try:
             await house.start()
             await house.until(lambda: all(point.state is PointState.IDLE for point in house.snapshot.points), 30)

@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 from controller.domain.desk import PointState
+from controller.domain.funds import Funds
 from controller.domain.meters import Meter
 from controller.domain.quantities import Unit, UnitPrice
-from controller.domain.records import Authorised, Delivery, Evidence, Funds, Limits
+from controller.domain.records import Authorised, Delivery, Evidence, Limits
 from controller.found import as_delivered
 from controller.pumps.words import Completed
 from tests.station.house import DIESEL, House, story

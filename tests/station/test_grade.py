@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import pytest
 
 from controller.domain.desk import AuthorisePoint, Command, CommandResult, Need, PointState, Snapshot, StopPoint
+from controller.domain.funds import Funds
 from controller.domain.quantities import amount_for
 from controller.domain.reasons import Reason
-from controller.domain.records import Funds, TotaliserRead
+from controller.domain.records import TotaliserRead
 from controller.pumps.digits import PumpDigits
 from controller.pumps.two_wire.blocks import MoneyPreset, VolumePreset
 from sim.attendant import Attendant, Bell

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from controller.domain.funds import Funds
 from controller.domain.quantities import Unit, UnitPrice
 from controller.domain.records import (
     GENESIS,
     Body,
     Delivery,
-    Funds,
     Record,
     Row,
     RowName,

@@ -59,6 +59,29 @@ def test_keys_send(keys: str, kind: type, fields: dict[str, object]) -> None:
     assert len({command.command_id for command in station.commands}) == len(station.commands)
 
 
+def test_a_pin_is_typed_by_the_driver_and_shown_to_nobody() -> None:
+    station = FakeStation()
+    station.change(8, lambda point: replace(point, need=Need.PIN, text="The driver types the PIN"))
+
+    async def scene() -> None:
+        async with on_stage(station) as stage:
+            await stage.keys("8")
+            await stage.sees("Enter: let the driver type the PIN for pump 8")
+            await stage.keys("enter 4 7 1 1")
+            await stage.sees("PUMP 8: PIN")
+            assert "4711" not in stage.text
+            await stage.keys("A enter")
+            await stage.sees("A PIN has digits only")
+            await stage.keys("backspace enter")
+            await stage.until(lambda: station.of(AnswerNeed), "the answer")
+            assert "4711" not in stage.text
+
+    play(scene)
+    (command,) = station.of(AnswerNeed)
+    assert isinstance(command, AnswerNeed)
+    assert (command.point, command.need, command.value) == (8, Need.PIN, "4711")
+
+
 def test_the_status_line_says_what_enter_will_do() -> None:
     async def scene() -> None:
         async with on_stage(FakeStation()) as stage:

@@ -5,7 +5,6 @@ import pytest
 from controller.domain.quantities import UnitPrice, amount_for
 from controller.pumps.azt2.asking import Ask
 from controller.pumps.azt2.messages import Command, State
-from controller.pumps.azt2.states import Phase
 from controller.pumps.words import (
     Alarm,
     Authorise,
@@ -29,6 +28,7 @@ from controller.pumps.words import (
     Totals,
 )
 from tests.pumps.azt2.bench import PRICE, UAH, acts, bench, deliver, sale
+from tests.pumps.core_bench import authorise
 
 
 def test_a_sale_from_call_to_clear() -> None:
@@ -147,16 +147,6 @@ def test_more_than_the_dose_is_an_alarm_and_told_as_the_pump_says_it() -> None:
     assert "dose" in alarms[0].text
 
 
-def test_an_order_before_the_nozzle_is_lifted_lets_the_customer_begin_at_once() -> None:
-    b = bench()
-    b.until(Idle)
-    b.submit(Authorise((1,), Preset(volume_ml=2_000)))
-    b.until(Authorised)
-    b.twin.head.lift(1, b.now_us)
-    b.twin.head.squeeze(60_000, b.now_us)
-    assert b.until(Completed).volume_ml == 2_000
-
-
 def test_a_pump_is_never_confirmed_before_its_delivery_is_cleared() -> None:
     b = bench()
     b.until(Idle)
@@ -204,20 +194,6 @@ def test_an_order_in_the_very_moment_of_the_clear_waits_for_it() -> None:
     assert acts(b)[-3:] == [Command.CONFIRM, Command.DOSE, Command.AUTHORISE]
 
 
-def test_hanging_up_without_a_drop_is_no_sale_and_wants_its_clear() -> None:
-    b = bench()
-    b.until(Idle)
-    b.twin.head.lift(1, b.now_us)
-    b.until(Calling)
-    b.submit(Authorise((1,)))
-    b.until(Authorised)
-    b.twin.head.hang_up(b.now_us)
-    done = b.until(Completed)
-    assert (done.volume_ml, done.amount_minor) == (0, 0)
-    b.submit(Clear(done.clear_token))
-    b.until(Idle)
-
-
 def test_hanging_up_while_the_order_is_under_way_calls_it_off() -> None:
     b = bench()
     b.until(Idle)
@@ -257,10 +233,7 @@ def test_hanging_up_at_the_moment_of_the_order_leaves_the_valve_shut() -> None:
 def test_a_stop_ends_the_delivery_with_the_nozzle_still_out() -> None:
     b = bench()
     b.until(Idle)
-    b.twin.head.lift(1, b.now_us)
-    b.until(Calling)
-    b.submit(Authorise((1,)))
-    b.until(Authorised)
+    authorise(b, Authorise((1,)))
     b.twin.head.squeeze(50_000, b.now_us)
     b.run(40)
     b.submit(Stop())
@@ -273,26 +246,6 @@ def test_a_stop_ends_the_delivery_with_the_nozzle_still_out() -> None:
     assert acts(b).count(Command.STOP) == 1
     b.submit(Clear(done.clear_token))
     b.until(Calling)
-
-
-def test_a_stop_at_rest_is_sent_all_the_same_and_done() -> None:
-    b = bench()
-    b.until(Idle)
-    b.submit(Stop())
-    b.run(4)
-    assert not b.core.busy
-    assert not any(isinstance(event, Refused) for event in b.told)
-
-
-def test_a_stop_calls_off_an_order_that_is_under_way() -> None:
-    b = bench()
-    b.until(Idle)
-    b.submit(Authorise((1,)))
-    b.submit(Stop())
-    b.run(20)
-    assert Refused(Authorise((1,)), Refusal.WRONG_STATE) in b.told
-    assert Command.AUTHORISE not in acts(b)
-    assert b.core.phase is Phase.READY
 
 
 def test_a_dose_that_was_set_at_the_pump_is_a_call() -> None:

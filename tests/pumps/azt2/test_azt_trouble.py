@@ -3,7 +3,7 @@
 import pytest
 
 from controller.pumps.azt2.frame import Answer, Reply, encode_reply
-from controller.pumps.azt2.link import ATTEMPTS_MAX, MISSED_MAX
+from controller.pumps.azt2.link import ATTEMPTS_MAX
 from controller.pumps.azt2.messages import Command, State
 from controller.pumps.words import (
     Authorise,
@@ -16,7 +16,6 @@ from controller.pumps.words import (
     Idle,
     LinkFault,
     Offline,
-    Online,
     Order,
     Preset,
     ReadTotals,
@@ -27,27 +26,9 @@ from controller.pumps.words import (
 )
 from sim.pumps.azt2 import STATES, Signal
 from tests.pumps.azt2.bench import PRICE, acts, bench, deliver, sale
+from tests.pumps.core_bench import authorise
 
 ORDERS: list[Order] = [Authorise((1,)), Stop(), SetPrices((PRICE,)), Clear(1), ReadTotals(1), Identify()]
-
-
-def test_a_silent_pump_is_offline_after_five_polls_and_comes_back_by_itself() -> None:
-    b = bench()
-    b.until(Idle)
-    b.to_core = lambda _: b""
-    b.run(MISSED_MAX - 1)
-    assert "Offline" not in b.kinds()
-    b.step()
-    assert b.kinds()[-1] == "Offline"
-    for order in ORDERS:
-        b.submit(order)
-        assert b.told[-1] == Refused(order, Refusal.OFFLINE)
-    b.run(50)
-    b.to_core = bytes
-    b.until(Online)
-    b.run(20)
-    assert b.kinds().count("Offline") == 1
-    assert isinstance(b.told[-1], Idle)
 
 
 def test_orders_under_way_end_when_the_pump_is_lost() -> None:
@@ -124,10 +105,7 @@ def test_a_lost_answer_or_a_lost_request_changes_nothing_in_the_end(cut: Command
         return data if heard or not spoil else b""
 
     b.to_pump = asked
-    b.twin.head.lift(1, b.now_us)
-    b.until(Calling)
-    b.submit(Authorise((1,), Preset(volume_ml=8_000)))
-    b.until(Authorised)
+    authorise(b, Authorise((1,), Preset(volume_ml=8_000)))
     b.twin.head.squeeze(50_000, b.now_us)
     b.run(20)
     b.submit(Stop())
@@ -162,10 +140,7 @@ def test_an_order_that_was_acknowledged_is_never_sent_again(monkeypatch: pytest.
 def test_a_pump_that_forgets_while_it_fuels_ends_with_its_last_word() -> None:
     b = bench()
     b.until(Idle)
-    b.twin.head.lift(1, b.now_us)
-    b.until(Calling)
-    b.submit(Authorise((1,)))
-    b.until(Authorised)
+    authorise(b, Authorise((1,)))
     b.twin.head.squeeze(50_000, b.now_us)
     b.run(30)
     said = [event for event in b.told if isinstance(event, Fuelling)][-1]

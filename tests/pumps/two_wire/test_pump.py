@@ -29,6 +29,7 @@ from controller.pumps.words import (
     Suspended,
     Totals,
 )
+from tests.pumps.core_bench import authorise
 from tests.pumps.two_wire.bench import PRICE, TRY, bench, deliver, sale
 
 TRANSACTION = b"\x41"
@@ -120,25 +121,6 @@ def test_six_digits_of_money_and_other_decimals_of_volume() -> None:
     assert presets == [MoneyPreset(123_456, digits=6), VolumePreset(700, 1)]
 
 
-def test_an_overrun_is_told_as_the_pump_says_it() -> None:
-    b = bench(overrun_ml=30)
-    b.until(Idle)
-    done = sale(b, 50_000, Preset(volume_ml=2_000))
-    assert (done.volume_ml, done.amount_minor) == (2_030, amount_for(2_030, PRICE, TRY))
-
-
-def test_an_order_before_the_nozzle_is_lifted_lets_the_customer_begin_at_once() -> None:
-    b = bench()
-    b.until(Idle)
-    b.submit(Authorise((1,), Preset(amount_minor=5_000)))
-    b.until(Authorised)
-    b.twin.head.lift(1, b.now_us)
-    b.twin.head.squeeze(60_000, b.now_us)
-    b.run(300)
-    b.twin.head.hang_up(b.now_us)
-    assert b.until(Completed).amount_minor == 5_000
-
-
 @pytest.mark.parametrize(
     "order",
     [
@@ -217,29 +199,19 @@ def test_an_order_right_after_clear_waits_until_the_old_delivery_is_gone() -> No
     assert (again.clear_token, again.volume_ml, again.totaliser_ml) == (2, 1_000, 1_006_000)
 
 
-def test_hanging_up_without_a_drop_is_no_sale_and_wants_its_clear() -> None:
+def test_without_a_drop_the_pump_holds_nothing_and_the_line_is_not_kept() -> None:
     b = bench()
     b.until(Idle)
-    b.twin.head.lift(1, b.now_us)
-    b.until(Calling)
-    b.submit(Authorise((1,)))
-    b.until(Authorised)
+    authorise(b, Authorise((1,)))
     b.twin.head.hang_up(b.now_us)
-    done = b.until(Completed)
-    assert (done.volume_ml, done.amount_minor, done.totaliser_ml) == (0, 0, 1_000_000)
-    assert not b.core.owes_turn, "the pump holds nothing"
-    b.submit(Clear(done.clear_token))
-    b.run(10)
-    assert isinstance(b.told[-1], Idle)
+    assert b.until(Completed).totaliser_ml == 1_000_000
+    assert not b.core.owes_turn
 
 
 def test_a_stop_holds_the_delivery_for_good_and_hanging_up_ends_it() -> None:
     b = bench()
     b.until(Idle)
-    b.twin.head.lift(1, b.now_us)
-    b.until(Calling)
-    b.submit(Authorise((1,)))
-    b.until(Authorised)
+    authorise(b, Authorise((1,)))
     b.twin.head.squeeze(50_000, b.now_us)
     b.run(40)
     b.submit(Stop())
@@ -259,10 +231,7 @@ def test_a_stop_holds_the_delivery_for_good_and_hanging_up_ends_it() -> None:
 def test_a_stop_before_any_fuel_ends_the_order() -> None:
     b = bench()
     b.until(Idle)
-    b.twin.head.lift(1, b.now_us)
-    b.until(Calling)
-    b.submit(Authorise((1,)))
-    b.until(Authorised)
+    authorise(b, Authorise((1,)))
     b.submit(Stop())
     done = b.until(Completed)
     assert (done.volume_ml, b.twin.state) == (0, Status.CALL)
@@ -280,26 +249,12 @@ def test_a_stop_at_rest_is_sent_all_the_same_and_done() -> None:
     assert not any(isinstance(event, Refused) for event in b.told)
 
 
-def test_a_stop_calls_off_an_order_that_is_under_way() -> None:
-    b = bench()
-    b.until(Idle)
-    b.submit(Authorise((1,)))
-    b.submit(Stop())
-    b.run(30)
-    assert Refused(Authorise((1,)), Refusal.WRONG_STATE) in b.told
-    assert b.twin.state is Status.OFF
-    assert Command.AUTHORISE not in b.twin.log
-
-
 def test_a_delivery_is_suspended_and_goes_on() -> None:
     b = bench()
     b.until(Idle)
     b.submit(Suspend())
     assert b.told[-1] == Refused(Suspend(), Refusal.WRONG_STATE)
-    b.twin.head.lift(1, b.now_us)
-    b.until(Calling)
-    b.submit(Authorise((1,), Preset(volume_ml=8_000)))
-    b.until(Authorised)
+    authorise(b, Authorise((1,), Preset(volume_ml=8_000)))
     b.twin.head.squeeze(50_000, b.now_us)
     b.run(40)
     b.submit(Suspend())

@@ -17,38 +17,17 @@ from controller.pumps.words import (
     Idle,
     Offline,
     Online,
-    Order,
     Preset,
     Refusal,
     Refused,
     Resume,
-    SetPrices,
     Stop,
     Suspended,
     Totals,
 )
 from sim.pumps.two_wire import STATES, Signal
+from tests.pumps.core_bench import authorise
 from tests.pumps.two_wire.bench import PRICE, TRY, TwoWireBench, bench, deliver, sale
-
-
-def test_five_missed_polls_are_offline_and_orders_are_refused_until_it_is_back() -> None:
-    b = bench()
-    b.until(Idle)
-    b.to_core = lambda _: b""
-    b.run(4)
-    assert "Offline" not in b.kinds()
-    b.step()
-    assert b.kinds()[-1] == "Offline"
-    orders: list[Order] = [Authorise((1,)), Stop(), SetPrices((PRICE,)), Clear(1)]
-    for order in orders:
-        b.submit(order)
-        assert b.told[-1] == Refused(order, Refusal.OFFLINE)
-    b.run(50)
-    b.to_core = bytes
-    b.until(Online)
-    b.run(20)
-    assert b.kinds().count("Offline") == 1
-    assert isinstance(b.told[-1], Idle)
 
 
 def test_a_pump_that_falls_silent_while_it_is_asked_for_its_delivery_is_offline_and_tells_it_again() -> None:
@@ -86,10 +65,7 @@ def test_at_start_the_pump_is_told_as_it_is_found(state: Status, kinds: list[str
     elif state is Status.CALL:
         b.twin.head.lift(1, b.now_us)
     elif state is not Status.OFF:
-        b.twin.head.lift(1, b.now_us)
-        b.until(Calling)
-        b.submit(Authorise((1,)))
-        b.until(Authorised)
+        authorise(b, Authorise((1,)))
         b.twin.head.squeeze(100_000, b.now_us)
         b.run(30)
         if state is Status.STOPPED:
@@ -106,23 +82,6 @@ def test_at_start_the_pump_is_told_as_it_is_found(state: Status, kinds: list[str
         done = next(event for event in b.told if isinstance(event, Completed))
         assert done.at_start
         assert done.volume_ml == b.twin.head.volume_ml(b.now_us) // 10 * 10
-
-
-def test_a_delivery_that_still_runs_at_start_goes_on_to_its_end() -> None:
-    b = bench()
-    b.until(Idle)
-    b.twin.head.lift(1, b.now_us)
-    b.until(Calling)
-    b.submit(Authorise((1,)))
-    b.until(Authorised)
-    b.twin.head.squeeze(20_000, b.now_us)
-    b.run(20)
-    b.restart_controller()
-    b.until(Fuelling)
-    b.twin.head.hang_up(b.now_us)
-    done = b.until(Completed)
-    assert not done.at_start
-    assert done.volume_ml == b.twin.head.volume_ml(b.now_us) // 10 * 10
 
 
 def test_an_order_that_the_pump_ignores_is_not_confirmed_and_the_pump_is_stopped(
@@ -167,10 +126,7 @@ def test_hanging_up_at_the_moment_of_the_order_leaves_the_valve_shut() -> None:
 def test_stop_all_stops_whoever_fuels() -> None:
     b = bench()
     b.until(Idle)
-    b.twin.head.lift(1, b.now_us)
-    b.until(Calling)
-    b.submit(Authorise((1,)))
-    b.until(Authorised)
+    authorise(b, Authorise((1,)))
     b.twin.head.squeeze(90_000, b.now_us)
     b.run(30)
     assert b.twin.hears(b.core.stop_all_turn().data)
@@ -182,6 +138,23 @@ def test_stop_all_stops_whoever_fuels() -> None:
     b.twin.broken(b.now_us)
     b.run(20)
     assert b.twin.head.volume_ml(b.now_us) > held, "this pump does not care for a break"
+
+
+def test_a_delivery_that_was_read_is_told_although_the_pump_falls_silent_before_it_gives_its_totals() -> None:
+    b = bench()
+    b.until(Idle)
+    deliver(b)
+    b.twin.head.hang_up(b.now_us)
+    b.restart_controller()
+    b.until(Online)
+    b.to_core = lambda data: b"" if b.sent[-1] == b"\x51" else data
+    b.until(Offline)
+    (done,) = b.all(Completed)
+    assert (done.volume_ml, done.amount_minor, done.totaliser_ml, done.at_start) == (5_000, 21_895, None, True)
+    b.heal()
+    b.until(Idle)
+    assert b.twin.state is Status.OFF, "the question for the totals has ended it"
+    assert b.all(Completed) == [done]
 
 
 # --- old boards: from delivering to off, and no word of it --------------------------------------------------
@@ -217,10 +190,7 @@ def test_where_the_transaction_is_an_older_one_the_totals_say_what_ran() -> None
 def test_an_old_board_without_fuel_is_no_sale() -> None:
     b = old()
     b.until(Idle)
-    b.twin.head.lift(1, b.now_us)
-    b.until(Calling)
-    b.submit(Authorise((1,)))
-    b.until(Authorised)
+    authorise(b, Authorise((1,)))
     b.twin.head.hang_up(b.now_us)
     assert b.until(Completed).volume_ml == 0
 
@@ -247,10 +217,7 @@ def test_an_old_board_that_fuelled_unheard_is_not_authorised_again() -> None:
 def test_an_old_board_that_ended_while_the_controller_was_away_is_found_by_its_totals() -> None:
     b = old()
     b.until(Idle)
-    b.twin.head.lift(1, b.now_us)
-    b.until(Calling)
-    b.submit(Authorise((1,)))
-    b.until(Authorised)
+    authorise(b, Authorise((1,)))
     b.twin.head.squeeze(8_000, b.now_us)
     b.restart_controller()
     b.now_us += 60_000_000
@@ -265,3 +232,22 @@ def test_an_old_board_without_totals_is_believed_its_transaction() -> None:
     b.until(Idle)
     done = sale(b)
     assert (done.volume_ml, done.amount_minor, done.totaliser_ml) == (5_000, 21_895, None)
+
+
+def test_where_an_old_boards_totals_were_not_to_be_had_the_next_delivery_is_not_told_with_the_last() -> None:
+    b = old()
+    b.until(Idle)
+    b.to_core = lambda data: b"" if b.sent[-1] == b"\x51" else data
+    first = sale(b, 2_000)
+    assert (first.volume_ml, first.totaliser_ml) == (2_000, None)
+    b.submit(Clear(first.clear_token))
+    b.twin.head.lift(1, b.now_us)
+    b.until(Calling)
+    b.submit(Authorise((1,)))
+    b.until(Authorised)
+    b.heal()
+    b.twin.head.squeeze(3_000, b.now_us)
+    b.run(200)
+    b.twin.head.hang_up(b.now_us)
+    second = b.until(Completed)
+    assert (second.volume_ml, second.totaliser_ml) == (3_000, 1_005_000)
