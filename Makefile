@@ -9,8 +9,9 @@ TEST_STAMP := .venv/test.stamp
 demo: $(RUN_STAMP)
 	$(BIN)/forecourt demo
 
+# A file of tests is one process's: what its tests share, such as a bench, is made once.
 test: check
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q --numprocesses auto --dist loadfile
 
 check: $(TEST_STAMP)
 	$(BIN)/ruff format --check -q .

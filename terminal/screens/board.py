@@ -64,10 +64,10 @@ class Board(TillScreen):
             self.show(self._view)
 
     def _show_tiles(self, view: View) -> None:
-        if not self.is_mounted or view.snapshot is None:
-            return
+        room = next(iter(self.query("#tiles").results(Container)), None)
+        if room is None or view.snapshot is None:
+            return  # a screen is shown things before it is composed, on a slow machine even after it was mounted
         points = view.snapshot.points
-        room = self.query_one("#tiles", Container)
         across, down = self._fit(len(points), room)
         pages = max(1, ceil(len(points) / (across * down)))
         self._page %= pages
