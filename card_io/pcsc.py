@@ -125,7 +125,12 @@ class PcscReader:
         retry_ms = RETRY_FIRST_MS
         start = self._start
         while not self._closing.is_set():
-            child = await self._spawn()
+            try:
+                child = await self._spawn()
+            except OSError as error:
+                self._say(ReaderDown(f"the card reader's process cannot be started ({error.strerror}): free memory"))
+                await pause(self._sleep, RETRY_MAX_MS, self._closing)
+                continue
             try:
                 why = "it ended"
                 try:

@@ -15,7 +15,7 @@ from controller.config import ConfigError, StationConfig, load
 from controller.daemon import CannotRun, LinkFactory, run_station
 from controller.install import CONFIG_FILE, PUBLIC_KEY, FolderInUse, install, template
 from controller.machine import MachineRandomness
-from controller.manager_commands import allot, unlock_pin
+from controller.manager_commands import allot, release_purse, unlock_pin
 
 _config_option = click.option(
     "--config", "path", type=click.Path(path_type=Path), default=Path(CONFIG_FILE), show_default=True
@@ -83,3 +83,4 @@ def run(make_link: LinkFactory, path: Path, simulation: bool) -> None:
 
 station.add_command(allot)
 station.add_command(unlock_pin)
+station.add_command(release_purse)

@@ -125,10 +125,11 @@ nozzles = ["gasoline", "diesel"]
 # [cards]                           # the network's fuel cards
 # aid = "F50401"                    # application id, as it travels to the card
 # system = "forecourt"              # the network's name in the cards' keys
+# More keys, for cards with rights or money of their own: docs/cards-at-the-pump.md
 
-# [[readers]]                       # a card reader at a fuelling point
+# [[readers]]                       # a card reader at a fuelling point, or with till = "till-1" at a till
 # point = 1
-# kind = "pcsc"                     # pcsc: a part of the reader's name; tcp: host:port of a simulated reader
+# kind = "pcsc"                     # pcsc: a pattern of the reader's name; tcp: host:port of a simulated reader
 # name = "ACR122U"
 
 # [printer]

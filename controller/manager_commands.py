@@ -1,13 +1,13 @@
-"""The commands `forecourt station allot` and `unlock-pin`: what a manager says of money and PINs.
+"""The commands `forecourt station allot`, `unlock-pin` and `release-purse`: what a manager says of money and PINs.
 
-Both are commands to a running station, over its API; a refusal is its sentence and exit code 1.
+All are commands to a running station, over its API; a refusal is its sentence and exit code 1.
 """
 
 from pathlib import Path
 
 import click
 
-from controller.domain.desk import Allot, UnlockPin
+from controller.domain.desk import Allot, ReleasePurse, UnlockPin
 from controller.pump_commands import Desk, at_station, new_id, run, scaled
 
 
@@ -39,5 +39,18 @@ def unlock_pin(card: str, plate: str, station: str, token_file: Path) -> None:
     async def work(desk: Desk) -> None:
         await desk.order(UnlockPin(new_id(), card, plate))
         click.echo("the PIN may be tried again")
+
+    run(station, token_file, work)
+
+
+@click.command("release-purse")
+@click.argument("release", metavar="TEXT")
+@at_station
+def release_purse(release: str, station: str, token_file: Path) -> None:
+    """Close an open purse: TEXT is what headquarters signed when it gave the rest back (`forecourt card release`)."""
+
+    async def work(desk: Desk) -> None:
+        await desk.order(ReleasePurse(new_id(), release))
+        click.echo("the purse's case is closed")
 
     run(station, token_file, work)

@@ -20,6 +20,7 @@ from controller.domain.desk import (
     CloseAsTest,
     Command,
     CommandResult,
+    ExpectCard,
     IdentifyPump,
     LeaseDelivery,
     Need,
@@ -193,6 +194,14 @@ def answer(number: int, need: str, value: str, station: str, token_file: Path) -
         click.echo(f"pump {number}: {result.text or 'may deliver'}")
 
     run(station, token_file, work)
+
+
+@pump.command()
+@_number
+@at_station
+def card(number: int, station: str, token_file: Path) -> None:
+    """The next card at this till's own reader is for PUMP, for a minute."""
+    _order(station, token_file, ExpectCard(new_id(), number), f"pump {number}: show the card")
 
 
 @pump.command()

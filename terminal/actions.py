@@ -33,6 +33,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("enter", "enter", "Enter", "Choose", "The fuel whose number is typed", CHOOSING),
     Action("f2", "f2", "F2", "Bank card", "Take the whole amount by bank card", PAYMENT),
     Action("f3", "f3", "F3", "Plate", "4 F3: type the plate on whose account pump 4 delivers", BOARD),
+    Action("f4", "f4", "F4", "Card", "4 F4: the next card at this till's reader is for pump 4", BOARD),
     Action("f5", "f5", "F5", "Balance", "Ask for the balance of a card or a plate", BOARD),
     Action("f6", "f6", "F6", "All calling", "Let all pumps deliver that call", BOARD),
     Action("f9", "f9", "F9", "Receipt", "Show the last receipt of this till again", BOARD),

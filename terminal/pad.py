@@ -101,6 +101,13 @@ class TypePlate(Intent):
 
 
 @dataclass(frozen=True, slots=True)
+class NameCard(Intent):
+    """The next card at this till's own reader is for this pump."""
+
+    point: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class AskAccount(Intent):
     """Type a card or a plate to hear its balance."""
 
@@ -201,6 +208,8 @@ def _on_board(pad: Pad, key: str) -> Pressed:
             return pad, Hint("Open the payment first: the pump's number, Enter, then F2")
         case "f3":
             return EMPTY, TypePlate(pad.number, pad.preset)
+        case "f4":
+            return EMPTY, NameCard(pad.number)
         case "f5":
             return EMPTY, AskAccount()
         case "f6":

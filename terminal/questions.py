@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from controller.domain.desk import AnswerNeed, AskBalance, AuthorisePoint, GradeChoice, Need, Snapshot
+from controller.domain.desk import AnswerNeed, AskBalance, AuthorisePoint, ExpectCard, GradeChoice, Need, Snapshot
 from terminal.effects import Back, Effects, OpenChoice, OpenEntry, Send
 from terminal.offers import Deed, Offer, calling, offer
 from terminal.pad import Preset
@@ -72,6 +72,16 @@ class Questions:
             return []
         then = partial(self._plate_typed, step)
         return [OpenEntry(f"PUMP {point}: PLATE", "The plate on whose account it delivers, then Enter", then)]
+
+    def name_card(self, snapshot: Snapshot, point: int | None) -> Effects:
+        """Say which pump the next card at this till's reader is for; without a number, the only one that calls."""
+        if point is None:
+            numbers = calling(snapshot)
+            if len(numbers) != 1:
+                self._say("Type the pump's number first: 4 F4", True)
+                return []
+            point = numbers[0]
+        return [Send(ExpectCard(self._new_id(), point))]
 
     def ask_account(self) -> Effects:
         return [OpenEntry("BALANCE", "Card number or plate, then Enter", self._account_typed)]

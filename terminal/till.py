@@ -36,6 +36,7 @@ from terminal.pad import (
     Hint,
     Intent,
     Leave,
+    NameCard,
     Pad,
     PayCard,
     PayCash,
@@ -231,6 +232,8 @@ class Till:
                 if not numbers:
                     self._say("No pump calls", bad=True)
                 return [Send(AuthorisePoint(self._new_id(), number)) for number in numbers]
+            case NameCard(point):
+                return self._questions.name_card(snapshot, point)
             case TypePlate(point, preset):
                 return self._questions.type_plate(snapshot, self._name, point, preset)
             case AskAccount():

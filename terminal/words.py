@@ -8,6 +8,7 @@ from controller.domain.desk import (
     AuthorisePoint,
     Command,
     CommandResult,
+    ExpectCard,
     PayDelivery,
     Snapshot,
     StopAll,
@@ -24,6 +25,8 @@ def describe(command: Command) -> str:
             return f"let pump {point} deliver"
         case AnswerNeed(point=point, need=need):
             return f"the {need} for pump {point}"
+        case ExpectCard(point=point):
+            return f"the next card at this till is for pump {point}"
         case StopPoint(point=point):
             return f"stop pump {point}"
         case StopAll():

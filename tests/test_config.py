@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from controller.config import ApiTable, ConfigError, StationConfig, load, parse
+from controller.domain.ladder import Ladder
 from controller.domain.quantities import CURRENCIES, Unit, UnitPrice
 from controller.install import template
 from controller.pumps.core import LineSettings
@@ -326,3 +327,37 @@ def test_a_pump_is_never_made_with_the_options_of_another_protocol(protocol: str
     digits = PumpDigits(currency=CURRENCIES["TRY"])
     with pytest.raises(TypeError, match=rf"{kind.__name__} given"):
         row.core(Setup(address=row.addresses[0], nozzles=1, digits=digits, options=kind()))
+
+
+def test_limits_while_headquarters_is_away_are_as_written() -> None:
+    rules = parse(GOOD, PATH).file.limits.rules
+    assert (rules.ladder, rules.overrun_ml) == (Ladder(), 100)
+    given = "[limits]\nladder = [[6, 100], [48, 50]]\nfloor_percent = 0\noverrun_ml = 50\n"
+    rules = parse(f"{GOOD}\n{given}", PATH).file.limits.rules
+    assert [rules.ladder.percent(hours * 3_600_000) for hours in (0, 6, 47, 48)] == [100, 50, 50, 0]
+    assert rules.ladder.percent(None) == 100
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("ladder = [[12, 70], [6, 50]]", "limits.ladder: .*the hours growing"),
+        ("ladder = [[0, 70]]", "limits.ladder: .*the hours growing"),
+        ("ladder = [[12, 50], [24, 70]]", "limits.ladder: .*from 100 down"),
+        ("floor_percent = 80", "limits.ladder: .*from 100 down"),
+        ("ladder = [[12, 120]]", "limits.ladder: .*from 100 down"),
+        ("overrun_ml = -1", "limits.overrun_ml: -1: expected 0 to"),
+    ],
+)
+def test_limits_that_cannot_be_are_named(table: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        parse(f"{GOOD}\n[limits]\n{table}\n", PATH)
+
+
+def test_the_example_of_a_card_purse_is_a_station() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "cards-at-the-pump.md").read_text(encoding="utf-8")
+    lines = page.partition("    [cards]\n")[2].splitlines()
+    example = "\n".join(line.strip() for line in lines[: lines.index("")])
+    cards = parse(f"{GOOD}\n[cards]\n{example}\n", PATH).file.cards
+    assert cards is not None
+    assert (cards.station_number, cards.purse, cards.product_sets) == (4711, True, {"truck": ("diesel",)})

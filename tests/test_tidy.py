@@ -87,7 +87,7 @@ EDGES: dict[str, tuple[str, str]] = {
         "the whitelist's file",
     ),
     "controller/store/whitelist_import.py": (
-        ".mkdir() concurrent multiprocessing open() os.open shutil",
+        ".mkdir() concurrent multiprocessing open() shutil",
         "lists of any length: sorted runs on disk, made by several processes",
     ),
     "controller/store/whitelist_lines.py": ("open()", "reads the files of an import"),

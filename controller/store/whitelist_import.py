@@ -226,22 +226,22 @@ def _make_run_apart(path: Path, block: Block, way: Way) -> tuple[_Run, list[tupl
 
 
 def _gather(runs: Sequence[_Run], sources: Sequence[Path], way: Way) -> Iterator[Stretch]:
-    files = [(os.open(run.path, os.O_RDONLY), run) for run in runs]
-    try:
-        for stretch in range(STRETCHES):
-            entries: list[bytes] = []
-            for file, run in files:
-                start, end = run.offsets[stretch : stretch + 2]
-                entries += _decoder.decode(os.pread(file, end - start, start))
-            entries.sort()
-            keys = [entry[:KEY_BYTES] for entry in entries]
-            if len(set(keys)) != len(keys):
-                twice = {key for key, after in pairwise(keys) if key == after}
-                raise BadLines(_lines_of(twice, sources, way))
-            yield stretch * _STEP, (stretch + 1) * _STEP, entries
-    finally:
-        for file, _ in files:
-            os.close(file)
+    for stretch in range(STRETCHES):
+        entries = [entry for run in runs for entry in _decoder.decode(_stretch_of(run, stretch))]
+        entries.sort()
+        keys = [entry[:KEY_BYTES] for entry in entries]
+        if len(set(keys)) != len(keys):
+            twice = {key for key, after in pairwise(keys) if key == after}
+            raise BadLines(_lines_of(twice, sources, way))
+        yield stretch * _STEP, (stretch + 1) * _STEP, entries
+
+
+def _stretch_of(run: _Run, stretch: int) -> bytes:
+    # Opened each time: a list may have more runs than a process may have files.
+    start, end = run.offsets[stretch : stretch + 2]
+    with open(run.path, "rb") as file:
+        file.seek(start)
+        return file.read(end - start)
 
 
 def _lines_of(twice: set[bytes], sources: Sequence[Path], way: Way) -> list[BadLine]:

@@ -9,6 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 import forecourt
+from card_io.errors import ReleaseForged
+from card_io.release import Release, verified_release
 from controller.domain.card_proof import OFFICE_READER
 from sim.cards.broken import GarbageCard, wrong_key_card
 from sim.cards.card import SimCard
@@ -376,3 +378,22 @@ def test_no_command_shows_a_key_or_a_whole_card_number(desk: Desk) -> None:
     for version in desk.vault.for_station(1, 2).values():
         for master in version.values():
             assert master not in desk.said
+
+
+def test_a_release_is_signed_for_one_debit_at_one_station(desk: Desk) -> None:
+    def release(*words: str) -> tuple[int, str]:
+        result = desk.run("release", "--office", desk.office, *words, desk=False)
+        return result.exit_code, result.output.strip()
+
+    words = ("--station", "12", "--debit", "0001020304050607-4711")
+    code, text = release(*words, "--amount", "500")
+    assert code == 0
+    assert verified_release(text, 12, [desk.vault.public_key])[0] == Release(12, bytes(range(8)), 4711, 500)
+    with pytest.raises(ReleaseForged):
+        verified_release(text, 13, [desk.vault.public_key])
+    assert release(*words, "--amount", "500") == (0, text), "told again"
+    assert release(*words, "--amount", "501") == (
+        1,
+        "500 were released of this debit already: a debit is released once",
+    )
+    assert "names no debit" in release("--station", "12", "--debit", "4711", "--amount", "5")[1]

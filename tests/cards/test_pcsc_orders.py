@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 import time
 from datetime import date
 
@@ -152,6 +153,39 @@ def test_a_card_that_hangs_in_an_order_says_before_the_end_what_it_knows(
                 still = await until(events, CardRefused)
                 assert isinstance(still, CardRefused)
                 assert "left alone" in still.text
+
+    asyncio.run(run())
+
+
+GRABBER = """
+import sys
+from smartcard import scard
+_, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_USER)
+protocols = scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1
+result, card, _ = scard.SCardConnect(context, sys.argv[1], scard.SCARD_SHARE_EXCLUSIVE, protocols)
+print(result, flush=True)
+sys.stdin.read()
+scard.SCardDisconnect(card, scard.SCARD_LEAVE_CARD)
+"""
+
+
+def test_another_program_that_grabs_the_card_is_named_and_nothing_is_taken(pcscd: PrivatePcscd) -> None:
+    async def run() -> None:
+        pcsc = office_reader(pcscd)
+        async with listening(pcsc) as events, in_field(loaded(), pcscd):
+            await until(events, CardPresented)
+            grabber = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-c", GRABBER, READER),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                env=pcscd.environment,
+            )
+            assert grabber.stdout is not None
+            assert await grabber.stdout.readline() == b"0\n"
+            grabbed = await pcsc.change(DEBIT)
+            assert (grabbed.outcome, grabbed.error_kind) == ("not_applied", "sharing_violation")
+            await grabber.communicate(b"")
+            assert (await pcsc.change(DEBIT)).outcome == "applied"
 
     asyncio.run(run())
 

@@ -227,6 +227,7 @@ class CardHouse(House):
     def assert_all_paid_once(self, card: SimCard, loaded: int = LOADED) -> None:
         """What the purse lost is what was sold, and nothing is open."""
         assert not self.open_cases
+        assert not self.books.usage.allotments.held
         sums = self.books.sums
         assert value_of(card) + sums.sales_amount_minor == loaded
         assert sums.sales == sums.deliveries

@@ -1,6 +1,7 @@
 """Limits, prepaid money and the age of the last contact at a running station: whatever fails, none is passed."""
 
 import pytest
+from click.testing import CliRunner
 
 from controller import contact
 from controller.domain import ladder
@@ -9,8 +10,9 @@ from controller.domain.desk import Allot, PointState
 from controller.domain.explain import explain
 from controller.domain.ladder import Ladder, Rules, Step
 from controller.domain.reasons import Reason
-from controller.domain.records import Authorised, Contact, Declined, Released, Unreserved
-from tests.station.house import CARD, CARDS_CSV, OTHER_TILL, House, story
+from controller.domain.records import Authorised, Contact, Declined, Record, Released, Unreserved
+from controller.journal_commands import explain as explain_command
+from tests.station.house import CARD, CARDS_CSV, OTHER_TILL, House, _toml, story
 from tests.station.test_headquarters import Road, _join
 
 HEADING = (
@@ -290,3 +292,26 @@ async def test_the_journal_says_hourly_that_headquarters_was_heard(
     await house.wait(500)
     assert house.kinds.count("contact") == heard
     assert house.station.site.contact_age_ms() in range(500_000, 501_000)
+
+
+@story(cards_csv=SHARED_CSV)
+async def test_a_row_of_the_journal_is_explained_by_the_command(house: House) -> None:
+    await house.fill_by_card(1, 30_000)
+    await house.fill_by_card(1, 20_000)
+    await is_refused(house, Reason.LIMIT_DAY)
+    await house.kill()
+    config = house.folder / "station.toml"
+    config.write_text(_toml(house.yard).replace("[station]", '[station]\ndata = "."'), encoding="utf-8")
+    seqs = [seq for seq, record in enumerate(house_records(house), 1) if isinstance(record, Authorised | Declined)]
+    for seq in seqs:
+        result = CliRunner().invoke(explain_command, ["--config", str(config), str(seq)])
+        assert result.exit_code == 0, result.output
+        assert "The same answer" in result.output
+    assert "declined, limit_day" in result.output
+    for seq, words in ((1, "no decision"), (10_000, "there is no row 10000")):
+        result = CliRunner().invoke(explain_command, ["--config", str(config), str(seq)])
+        assert (result.exit_code, words in result.output) == (1, True), result.output
+
+
+def house_records(house: House) -> list[Record]:
+    return [body.record for body in house.copy_of_disk()]

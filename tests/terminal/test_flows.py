@@ -7,6 +7,7 @@ from controller.domain.desk import (
     AnswerNeed,
     AskBalance,
     AuthorisePoint,
+    ExpectCard,
     LeaseDelivery,
     Need,
     PayDelivery,
@@ -34,6 +35,7 @@ from tests.terminal.stage import Stage, on_stage, play
         ("4 * 1000 enter", AuthorisePoint, {"point": 4, "preset_amount_minor": 100_000, "preset_volume_ml": None}),
         ("4 / 20 enter", AuthorisePoint, {"point": 4, "preset_volume_ml": 20_000, "preset_amount_minor": None}),
         ("4 / 20,5 enter", AuthorisePoint, {"point": 4, "preset_volume_ml": 20_500}),
+        ("4 f4", ExpectCard, {"point": 4}),
         ("4 f3 3 4 A B 1 2 enter", AuthorisePoint, {"point": 4, "plate": "34AB12"}),
         ("4 * 50 f3 A B enter", AuthorisePoint, {"point": 4, "plate": "AB", "preset_amount_minor": 5_000}),
         ("8 enter 1 2 3 enter", AnswerNeed, {"point": 8, "need": Need.ODOMETER, "value": "123"}),
@@ -282,7 +284,7 @@ def test_every_function_key_has_a_button_that_does_the_same() -> None:
     async def scene() -> None:
         async with on_stage(station) as stage:
             caps = [str(button.render()).split()[0] for button in stage.app.screen.query(KeyButton)]
-            assert caps == ["F1", "F3", "F5", "F6", "F9", "F12"]
+            assert caps == ["F1", "F3", "F4", "F5", "F6", "F9", "F12"]
             await _click(stage, "f6")
             await stage.until(lambda: station.of(AuthorisePoint))
             await _click(stage, "f1")
@@ -311,7 +313,7 @@ def test_help_tells_all_keys_and_what_can_be_done_with_a_pump() -> None:
         async with on_stage(FakeStation(), (100, 40)) as stage:
             await stage.keys("4 f1")
             await stage.sees("Now: Enter: let pump 4 deliver")
-            for cap in ("F2", "F3", "F5", "F6", "F9", "F12", "4 * 1000 Enter", "4 / 20 Enter", "0 -"):
+            for cap in ("F2", "F3", "F4", "F5", "F6", "F9", "F12", "4 * 1000 Enter", "4 / 20 Enter", "0 -"):
                 await stage.sees(cap)
 
     play(scene)

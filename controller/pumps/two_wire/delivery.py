@@ -68,6 +68,8 @@ class Delivery:
         self._seen_again = False
         """Its end was said once more: two words alike may still be two damaged ones, and nothing else checks them."""
         self._polls_cleared = 0
+        self._kept = False
+        """It would not let go of a cleared delivery: what it tells next may be the same one."""
         self._first_contact = True
         self._at_start = False
         self._owes_totals = False
@@ -240,9 +242,11 @@ class Delivery:
             case Ask.AUTHORISE:
                 self._drop_order(Refusal.WRONG_STATE)
             case Ask.LEAVE:
-                self._polls_cleared = POLLS_AFTER_VAIN
                 self._drop_order(Refusal.NOT_CONFIRMED)
-                self._fault("no_leave", "the pump keeps a delivery that was read")
+                self._fault("no_leave", "the pump keeps a delivery that was read: it is read again")
+                # What was taken for its answer was perhaps none of its own: so it was never read, and will not go.
+                self._kept = True
+                self.phase = Phase.ASKING
             case Ask.STOP:
                 self.stopping.end(Refusal.NOT_CONFIRMED)
             case _:
@@ -340,6 +344,7 @@ class Delivery:
 
     def _rest(self) -> None:
         self.phase = Phase.READY
+        self._kept = False
         if self.state is Status.CALL:
             self._called()
         elif self._first_contact:
@@ -375,8 +380,8 @@ class Delivery:
                 self.phase = Phase.CHECKING
             case Move.FINISH:
                 self.reading.spoil()
-                self._at_start = self._first_contact
-                self._seen_again = False
+                self._at_start = self._first_contact or self._kept
+                self._kept = self._seen_again = False
                 self._keeping.finish(now_us)
                 self.phase = Phase.FINISHING
 

@@ -5,6 +5,7 @@ Each turns words into one call of `CardOffice`, and an error into a sentence and
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,20 @@ import click
 from card_io.application import masked
 from card_io.entitlement_form import EntitlementForm, read_form
 from card_io.issue import Issued
+from card_io.release import Release
 from sync.hq.cards.batch import BatchLine, BatchResult, parse_batch, parse_done, run_batch
-from sync.hq.cards.desk import at_the_desk, fail, said, with_reader
-from sync.hq.cards.log import LoadOutcome
+from sync.hq.cards.desk import (
+    at_the_desk,
+    fail,
+    now_ms,
+    office_option,
+    opened,
+    passphrase_option,
+    said,
+    with_reader,
+)
+from sync.hq.cards.folder import OfficeFolder
+from sync.hq.cards.log import LoadOutcome, Released
 from sync.hq.cards.network import OfficeError
 from sync.hq.cards.office import CardOffice, CardSlot
 from sync.hq.cards.showing import described, tail_of
@@ -163,6 +175,31 @@ def wipe(card_number: str | None, any_card: bool, lose_purse: bool, **desk: Any)
     with at_the_desk(**desk) as (office, slot):
         slot.present()
         click.echo(f"card {tail_of(office.wipe(card_number, lose_purse=lose_purse))}: wiped, it can be issued again")
+
+
+@card.command()
+@office_option
+@passphrase_option
+@click.option("--station", type=click.IntRange(0, 0xFFFFFFFF), required=True, help="The station's number on cards.")
+@click.option("--debit", metavar="EPOCH-SEQ", required=True, help="The debit's name, as the station says it.")
+@click.option("--amount", type=click.IntRange(min=0), required=True, help="What is left of it, in the purse's unit.")
+def release(folder: Path, passphrase_file: Path | None, station: int, debit: str, amount: int) -> None:
+    """Sign that headquarters takes over the rest of a debit which the card cannot get back at the station."""
+    with said():
+        files = OfficeFolder(folder)
+        vault = opened(files, passphrase_file)
+        epoch, _, seq = debit.partition("-")
+        try:
+            signed = Release(station, bytes.fromhex(epoch), int(seq), amount).signed(vault)
+        except ValueError as error:
+            raise OfficeError(f"{debit!r} names no debit ({error}): give it as the station says it") from None
+        log = files.log()
+        with contextlib.closing(log):
+            before = log.register.releases.get((station, debit), amount)
+            if before != amount:
+                raise OfficeError(f"{before} were released of this debit already: a debit is released once")
+            log.note(Released(now_ms(), station, debit, amount))
+    click.echo(signed)
 
 
 def _form(path: Path) -> EntitlementForm:

@@ -94,7 +94,16 @@ class Loaded(msgspec.Struct, frozen=True, tag="loaded", forbid_unknown_fields=Tr
     proof: CardProof | None = None
 
 
-Event: TypeAlias = Issuing | Issued | NotIssued | Rotated | Wiped | Loading | Loaded
+class Released(msgspec.Struct, frozen=True, tag="released", forbid_unknown_fields=True):
+    """Headquarters took over what is left of a debit, and signed that for the station. `debit` is epoch-seq."""
+
+    at_ms: int
+    station: int
+    debit: str
+    amount: int
+
+
+Event: TypeAlias = Issuing | Issued | NotIssued | Rotated | Wiped | Loading | Loaded | Released
 
 
 class NumberTaken(CardError):
@@ -117,6 +126,8 @@ class Register:
         """What cards signed at this office, with the card's number."""
         self.tmc_seen: dict[str, int] = {}
         """The highest count of commits that a card was seen with here, by number."""
+        self.releases: dict[tuple[int, str], int] = {}
+        """The amount by station and debit."""
         self.loads = 0
         self._loading: dict[int, Loading] = {}
         for event in events:
@@ -148,6 +159,8 @@ class Register:
                     self.open_loads.pop(began.uid, None)
                     if proof is not None:
                         self.proofs.append((began.card_number, proof))
+            case Released(station=station, debit=debit, amount=amount):
+                self.releases[station, debit] = amount
             case Rotated():
                 pass  # the card says its version itself
 

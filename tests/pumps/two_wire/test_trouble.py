@@ -15,6 +15,7 @@ from controller.pumps.words import (
     Completed,
     Fuelling,
     Idle,
+    LinkFault,
     Offline,
     Online,
     Preset,
@@ -155,6 +156,21 @@ def test_a_delivery_that_was_read_is_told_although_the_pump_falls_silent_before_
     b.until(Idle)
     assert b.twin.state is Status.OFF, "the question for the totals has ended it"
     assert b.all(Completed) == [done]
+
+
+def test_a_pump_that_keeps_a_cleared_delivery_is_read_again_and_lets_go() -> None:
+    b = bench()
+    b.until(Idle)
+    done = sale(b)
+    b.twin._was_read = False  # what the master took for the pump's answer was noise
+    b.submit(Clear(done.clear_token))
+    again = b.until(Completed)
+    assert (again.volume_ml, again.amount_minor, again.totaliser_ml) == (5_000, 21_895, done.totaliser_ml)
+    assert again.at_start, "it may be in the books"
+    assert "no_leave" in {fault.kind for fault in b.all(LinkFault)}
+    b.submit(Clear(again.clear_token))
+    b.until(Idle)
+    assert b.twin.state is Status.OFF
 
 
 # --- old boards: from delivering to off, and no word of it --------------------------------------------------
