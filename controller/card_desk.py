@@ -173,12 +173,16 @@ class CardDesk:
             return Reason.RELEASE_FORGED
         name = RowName(release.epoch, release.seq)
         case = self._site.books.purses.cases.get(name.text)
-        if case is None or case.fuelling:
+        if case is None or self._purse is None:
             return Reason.PURSE_NOT_OPEN
-        if release.amount > case.maximum:
-            return Reason.RELEASE_FORGED
-        try:
-            await self._site.write(PurseReleased(name, release.amount, signature, till, command.command_id))
-        except JournalUnwritable:
-            return Reason.JOURNAL_FULL
+        async with self._purse.closing(case.token.key):
+            case = self._site.books.purses.cases.get(name.text)  # its card may have got the rest meanwhile
+            if case is None or case.fuelling:
+                return Reason.PURSE_NOT_OPEN
+            if release.amount > case.maximum:
+                return Reason.RELEASE_FORGED
+            try:
+                await self._site.write(PurseReleased(name, release.amount, signature, till, command.command_id))
+            except JournalUnwritable:
+                return Reason.JOURNAL_FULL
         return None

@@ -205,7 +205,20 @@ class FuellingPoint:
             case words.LinkFault():
                 log.info("point %d: %s: %s", self.number, event.kind, event.detail)
 
+    def _not_stopped(self) -> None:
+        """The pump took no stop in all the core's tries: it is told again, and somebody must know."""
+        running = self.display.state in {PointState.AUTHORISED, PointState.FUELLING}
+        if running and (self._decisions.stopping or self._decisions.stopped):
+            text = f"Pump {self.number} does not stop: use its emergency switch. It is told again and again"
+            self._site.trouble(self._stop_where, text)
+            self._tell(words.Stop())
+
+    @property
+    def _stop_where(self) -> str:
+        return f"stop of pump {self.number}"
+
     async def _calling(self, event: words.Calling) -> None:
+        self._site.trouble(self._stop_where, None)
         decisions = self._decisions
         await decisions.release("the pump called again without having delivered")
         if event.totaliser_ml is not None:
@@ -270,6 +283,7 @@ class FuellingPoint:
         self._site.changed()
 
     def _suspended(self) -> None:
+        self._site.trouble(self._stop_where, None)
         if self._decisions.stopped:
             self._decisions.show_stopped()
         else:
@@ -278,14 +292,16 @@ class FuellingPoint:
     async def _completed(self, event: words.Completed) -> None:
         delivered = self._as_delivered(event) if event.volume_ml else None
         if delivered is None:
+            self._site.trouble(self._stop_where, None)
+            why = "nothing more was dispensed" if event.volume_ml else "nothing was dispensed"
+            # First in doubt, then read: what the totaliser tells is charged to whoever it was let go for.
+            await self._decisions.release(why, sure=bool(event.volume_ml) or not self._may_have_run(event))
             if event.totaliser_ml is not None:
                 await self._read(event.nozzle, event.totaliser_ml)
-            await self._decisions.release("nothing more was dispensed" if event.volume_ml else "nothing was dispensed")
-            if event.totaliser_ml is not None:
-                await self._doubts.settle(event.nozzle, ())
             self._tell(words.Clear(event.clear_token))
             return
         event = delivered
+        self._site.trouble(self._stop_where, None)
         allowed = self._decisions.authorisation
         self._unread.discard(event.nozzle)
         self.display.volume_ml, self.display.amount_minor = event.volume_ml, event.amount_minor
@@ -301,6 +317,12 @@ class FuellingPoint:
         self._hold_against(delivery, allowed[1] if allowed else None)
         (name,) = (body.name for body in bodies if isinstance(body.record, Delivery))
         await self._on_delivery(name)
+
+    def _may_have_run(self, event: words.Completed) -> bool:
+        """The pump says that it gave nothing: whether its display or its totaliser said otherwise."""
+        stood_ml = self.meters.stands_ml(event.nozzle) if event.nozzle else None
+        moved = event.totaliser_ml is not None and stood_ml is not None and event.totaliser_ml != stood_ml
+        return moved or self.display.volume_ml > 0 or self.display.amount_minor > 0
 
     def _hold_against(self, delivery: Delivery, allowed: Authorised | None) -> None:
         """Say whether the pump gave and charged what was agreed."""
@@ -372,6 +394,7 @@ class FuellingPoint:
             why = "the pump forgot the delivery" if flowed else "hung up before any fuel"
             await self._decisions.release(why, sure=not flowed)
         self._decisions.hung_up()
+        self._site.trouble(self._stop_where, None)
         self.prices.idle()
         # What nobody listened to is in the totalisers alone: before the pump came, or in a delivery that it forgot.
         for unread in sorted(self._unread | self._doubts.nozzles | ({nozzle} if flowed else set())):
@@ -394,5 +417,7 @@ class FuellingPoint:
             self._decisions.refused(PointState.ERROR, Reason.PUMP_OFFLINE if offline else Reason.PUMP_REFUSED)
         elif isinstance(event.order, words.SetPrices):
             self.prices.refused(event.reason)
+        elif isinstance(event.order, words.Stop) and event.reason is words.Refusal.NOT_CONFIRMED:
+            self._not_stopped()
         else:
             log.warning("point %d: %s was refused: %s", self.number, type(event.order).__name__, event.reason)

@@ -177,6 +177,10 @@ class PurseDesk:
         self._being_taken.discard(name.text)
         self._changed()
 
+    def closing(self, key: bytes) -> asyncio.Lock:
+        """Held by whoever closes a case of this card: its rest must not be given back twice."""
+        return self._lock(key)
+
     def _lock(self, key: bytes) -> asyncio.Lock:
         return self._locks.setdefault(key, asyncio.Lock())
 

@@ -266,6 +266,8 @@ class Tills:
             found = self._find(command.delivery_id)
             if isinstance(found, Reason):
                 return refuse(command.command_id, found)
+            if pays_itself(found):
+                return refuse(command.command_id, Reason.ALREADY_SETTLED)
             holder = self.leased_to(found.name)
             if holder != till:
                 return refuse(command.command_id, Reason.LEASED_ELSEWHERE if holder else Reason.NOT_LEASED)
@@ -309,6 +311,9 @@ class Tills:
     async def _settle_locked(
         self, unpaid: Unpaid, tenders: tuple[Tender, ...], till: str, command_id: str
     ) -> tuple[Sale, str]:
+        if unpaid.name not in self._books.unpaid and unpaid.name in self._books.settled:
+            sale = self._books.settled[unpaid.name]  # another was quicker, while the disk took no row
+            return sale, self._on_sale(sale)
         settlement = Settlement(
             delivery=unpaid.name,
             receipt_number=self._books.receipt_number + 1,

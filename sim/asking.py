@@ -43,6 +43,7 @@ def asked(control: str | None, folder: Path, ask: Callable[[ControlClient], Awai
         finally:
             await client.close()
 
+    host = port = ""
     try:
         host, _, port = (control or _control_of(folder)).strip().rpartition(":")
         if not host or not port.isdecimal():

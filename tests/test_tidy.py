@@ -70,7 +70,7 @@ EDGES: dict[str, tuple[str, str]] = {
         "slips on disk, so that a killed station prints them once",
     ),
     "controller/programme_commands.py": (".open() .read_text()", "the command line names programmes and events"),
-    "controller/pumps/line.py": ("loop.add_reader os.read os.stat serial termios", "the pumps' cable"),
+    "controller/pumps/line.py": ("loop.add_reader os.read os.stat os.write serial termios", "the pumps' cable"),
     "controller/store/checkpoint.py": (
         ".open() .read_bytes() .stat() .unlink() os.fdopen os.fsync os.open os.replace",
         "a file that saves reading the journal again",

@@ -87,7 +87,8 @@ def compare(how: Meter, before_ml: int, after_ml: int, elapsed_ms: int | None, s
         return Short(-gap_ml, stuck=ran_ml == 0)
     if gap_ml < how.step_ml:
         return Agrees()
-    return Unrecorded(gap_ml) if gap_ml <= possible_ml(how, elapsed_ms) else Changed()
+    # More than half way round is a counter that went back: another meter, however long nobody listened.
+    return Unrecorded(gap_ml) if gap_ml <= min(possible_ml(how, elapsed_ms), how.modulus_ml // 2) else Changed()
 
 
 def possible_ml(how: Meter, elapsed_ms: int | None) -> int:

@@ -96,6 +96,8 @@ class SerialLinePort:
         self._timer: Timer | None = None
         try:
             self.serial = self._open(settings.bits, settings.parity)
+            if settings.parity != "N" and not is_pty(path):
+                self._check_parity()
         except (OSError, termios.error, ValueError) as error:  # ValueError: the driver refuses this speed
             raise _port_error(path, error) from error
         if slack_us is None:
@@ -126,6 +128,14 @@ class SerialLinePort:
             if (bits, parity) == plain or "Invalid argument" not in str(error) or not is_pty(self.path):
                 raise
             return self._open(*plain)
+
+    def _check_parity(self) -> None:
+        """Have a byte of wrong parity come as 00, not as what is left of it: one flipped bit makes another status of a
+        two-wire word. pyserial sends parity and does not look at it. A pseudo terminal has none."""
+        fd = self.serial.fileno()
+        attributes = termios.tcgetattr(fd)
+        attributes[0] = attributes[0] & ~(termios.IGNPAR | termios.PARMRK) | termios.INPCK
+        termios.tcsetattr(fd, termios.TCSANOW, attributes)
 
     def _now(self) -> int:
         return self._clock.now().mono_us
@@ -218,7 +228,10 @@ class SerialLinePort:
             self._buffer.clear()
             if self._echo is not None:
                 self._echo.sent(data)
-            written = self.serial.write(data)
+            # Not by pyserial: without a time limit it tries for ever, and the whole station with it.
+            written = os.write(self._fd, data)
+        except BlockingIOError:
+            written = 0
         except (OSError, termios.error) as error:
             raise _port_error(self.path, error) from error
         if written != len(data):

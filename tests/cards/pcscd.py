@@ -98,6 +98,17 @@ class PrivatePcscd:
             ):
                 raise RuntimeError("pcscd saw no card:\n" + "\n".join(self.log[-20:]))
 
+    def wait_for_removal(self) -> None:
+        """Until this daemon has seen that its cards are gone: what comes sooner, it takes for the same card."""
+
+        def gone() -> bool:
+            log = self.log[self._began :]
+            return sum("Card Removed" in line for line in log) >= sum("Card inserted" in line for line in log)
+
+        with self._grown:
+            if not self._grown.wait_for(gone, READY_S):
+                raise RuntimeError("pcscd saw no card go:\n" + "\n".join(self.log[-20:]))
+
     def kill(self) -> None:
         """Kills the daemon, as a crash would."""
         if self._daemon is not None and self._drain is not None:

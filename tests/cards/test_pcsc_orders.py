@@ -125,6 +125,8 @@ def test_killed_in_mid_debit_it_is_unknown_and_the_card_tells(pcscd: PrivatePcsc
                 assert isinstance(await until(events, ReaderDown), ReaderDown)
             if what == "pcscd":
                 await asyncio.to_thread(pcscd.start)
+            else:
+                await asyncio.to_thread(pcscd.wait_for_removal)
             await until(events, ReaderUp)
             async with in_field(holding.card, pcscd):
                 await until(events, CardPresented)

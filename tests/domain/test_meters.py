@@ -78,3 +78,12 @@ def test_what_flowed_is_sold_or_unrecorded_wherever_the_counter_stands(
     found = compare(HOW, 10 * before, after_ml, late, 10 * sold)
     assert found == (Agrees() if hidden <= 1 else Unrecorded(10 * hidden))
     assert back_by(HOW, after_ml, 10 * sold) == 10 * (before + hidden) % TURN
+
+
+@pytest.mark.parametrize("digits", [6, 8])
+def test_a_counter_that_went_back_is_another_meter_however_long_nobody_listened(digits: int) -> None:
+    how = meter(volume_decimals=2, totaliser_decimals=2, totaliser_digits=digits, flow_limit_ml_per_s=2_500)
+    week_ms = 7 * 86_400_000
+    assert compare(how, 1_561_330, 1_561_320, week_ms) == Changed()
+    assert compare(how, 1_561_330, 0, week_ms) == Changed()
+    assert compare(how, how.modulus_ml - 10_000, 5_000, week_ms) == Unrecorded(15_000)

@@ -19,9 +19,10 @@ from controller.config import parse
 from controller.domain.seams import Clock
 from controller.install import template
 from controller.machine import MachineClock
-from controller.pumps.core import LineSettings
+from controller.pumps import line
+from controller.pumps.core import LineSettings, Turn
 from controller.pumps.framing import framed, framing_text
-from controller.pumps.line import SerialLinePort
+from controller.pumps.line import PortError, SerialLinePort
 from controller.pumps.protocols import PROTOCOLS, line_settings
 from tests.pumps.terminals import framing_of, kept_of
 
@@ -114,3 +115,46 @@ def test_the_station_opens_a_line_as_its_file_says(monkeypatch: pytest.MonkeyPat
         ("/dev/ttyUSB0", LineSettings(9_600, 8, "O", 1), None),
         ("/dev/ttyUSB0", LineSettings(9_600, 8, "E", 1), 3_000),
     ]
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_real_port_looks_at_parity_too(protocol: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Played on a pseudo terminal, which keeps these flags and has no parity."""
+    monkeypatch.setattr(line, "is_pty", lambda _: False)
+    master, other = os.openpty()
+    try:
+
+        async def main() -> int:
+            port = SerialLinePort(os.ttyname(other), line_settings(protocol, None), MachineClock(), slack_us=0)
+            flags: int = termios.tcgetattr(port.serial.fileno())[0]
+            port.close()
+            return flags
+
+        flags = asyncio.run(main())
+    finally:
+        os.close(master)
+        os.close(other)
+    assert flags & termios.INPCK
+    assert not flags & (termios.IGNPAR | termios.PARMRK)
+
+
+def test_a_far_side_that_takes_no_more_bytes_is_a_sentence_and_holds_nobody() -> None:
+    master, other = os.openpty()
+
+    async def main() -> None:
+        port = SerialLinePort(os.ttyname(other), LineSettings(), MachineClock())
+        turn = Turn(bytes(1_000), 0, 0, 0, lambda _: True)
+
+        def send() -> None:
+            for _ in range(1_000):
+                port._send(turn.data)
+
+        with pytest.raises(PortError, match="it takes no more bytes: check the converter"):
+            send()
+        port.close()
+
+    try:
+        asyncio.run(asyncio.wait_for(main(), 20))
+    finally:
+        os.close(master)
+        os.close(other)

@@ -317,3 +317,24 @@ async def test_hung_up_while_the_card_is_being_asked_forgets_the_question(house:
     await house.calls(1)
     assert (await house.answer(1, Need.PLATE, ITS_PLATE)).reason == Reason.NOTHING_TO_ANSWER
     assert not house.authorised
+
+
+@story()
+async def test_a_pump_that_takes_no_stop_is_told_again_and_somebody_knows(house: House) -> None:
+    await house.calls(1)
+    await house.authorise(1)
+    house.squeeze(1, 50_000)
+    await house.shown_ml(1_000, 1)
+    told: list[words.Order] = []
+    point = house.station.points[1]
+    tell, point._tell = point._tell, told.append
+    assert (await house.command(StopPoint("stop", 1))).done
+    point.post(words.Refused(words.Stop(), words.Refusal.NOT_CONFIRMED))
+    await house.until(lambda: words.Stop() in told, 1)
+    (trouble,) = house.station.snapshot().troubles
+    assert "Pump 1 does not stop: use its emergency switch" in trouble.text
+    point._tell = tell
+    house.hang_up(1)
+    await house.state(1, PointState.IDLE)
+    assert not house.station.snapshot().troubles
+    house.assert_books_agree(deliveries=1)

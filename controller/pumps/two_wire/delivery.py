@@ -91,6 +91,7 @@ class Delivery:
             return Refusal.OFFLINE
         match order:
             case Stop():
+                self.errands.stopped()
                 self.stopping.ask(order)
                 if self.phase in ORDERED:
                     self._drop_order(Refusal.WRONG_STATE)

@@ -71,6 +71,12 @@ class Errands:
                 return Refusal.UNSUPPORTED
         return None
 
+    def stopped(self) -> None:
+        """A stop goes before what was asked for earlier: fuel must not be let run again behind it."""
+        if self._hold is not None:
+            self._refuse(self._hold, Refusal.WRONG_STATE)
+            self._hold = None
+
     # --- what is wanted -------------------------------------------------------------------------------------
 
     @property

@@ -128,7 +128,9 @@ class Reading:
         for grade, now in self.totals.items():
             was = self.before.get(grade)
             rise = (now.volume - was.volume) % 10**TOTAL_DIGITS if was is not None else 0
-            if rise and self.settings.total_ml(rise) < self.settings.volume_ml(DISPLAY_MAX):
+            # More than half way round is a counter that went back, or has fewer digits than its field.
+            shown = self.settings.total_ml(rise) < self.settings.volume_ml(DISPLAY_MAX)
+            if rise and shown and rise < 10**TOTAL_DIGITS // 2:
                 found[grade] = rise
         return found
 

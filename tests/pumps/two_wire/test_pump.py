@@ -270,6 +270,22 @@ def test_a_delivery_is_suspended_and_goes_on() -> None:
     assert b.kinds().count("Authorised") == 1
 
 
+def test_a_stop_is_not_overtaken_by_a_resume_that_was_asked_for_before_it() -> None:
+    b = bench()
+    b.until(Idle)
+    authorise(b, Authorise((1,)))
+    b.twin.head.squeeze(50_000, b.now_us)
+    b.run(40)
+    b.submit(Suspend())
+    b.until(Suspended)
+    held_ml = b.twin.head.volume_ml(b.now_us)
+    b.submit(Resume())
+    b.submit(Stop())
+    assert Refused(Resume(), Refusal.WRONG_STATE) in b.told
+    b.run(200)
+    assert b.twin.head.volume_ml(b.now_us) == held_ml, "fuel ran behind the stop"
+
+
 @pytest.mark.parametrize("levels", [1, 2])
 def test_new_prices_go_out_grade_by_grade_and_wait_until_the_pump_is_off(levels: int) -> None:
     b = bench(2, price_levels=levels)
