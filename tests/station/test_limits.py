@@ -12,6 +12,7 @@ from controller.domain.ladder import Ladder, Rules, Step
 from controller.domain.reasons import Reason
 from controller.domain.records import Authorised, Contact, Declined, Record, Released, Unreserved
 from controller.journal_commands import explain as explain_command
+from controller.pumps.words import Completed
 from tests.station.house import CARD, CARDS_CSV, OTHER_TILL, House, _toml, story
 from tests.station.test_headquarters import Road, _join
 
@@ -315,3 +316,23 @@ async def test_a_row_of_the_journal_is_explained_by_the_command(house: House) ->
 
 def house_records(house: House) -> list[Record]:
     return [body.record for body in house.copy_of_disk()]
+
+
+@story(cards_csv=PREPAID_CSV)
+async def test_a_pump_that_says_nothing_ran_is_not_believed_where_its_totaliser_moved(house: House) -> None:
+    await allot(house, 100_000)
+    await house.calls(1)
+    house.show_card(1)
+    await house.is_let_go()
+    (allowed,) = house.authorised
+    assert allowed.totaliser_before_ml is not None
+    moved_ml = 2_000
+    stands_ml = allowed.totaliser_before_ml + moved_ml
+    forgotten = Completed(99, allowed.nozzle, 0, 0, allowed.price, stands_ml, at_start=False)
+    house.station.points[1].post(forgotten)
+    await house.until(lambda: "unreserved" in house.kinds, 10)
+    (released,) = (record for record in house.records if isinstance(record, Released))
+    assert not released.proven
+    (unreserved,) = (record for record in house.records if isinstance(record, Unreserved))
+    assert unreserved.volume_ml == moved_ml
+    assert available(house) == 100_000 - unreserved.spent_minor < 100_000, "the fuel is charged to who was let go"
