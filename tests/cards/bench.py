@@ -14,7 +14,9 @@ from card_io.keys import KeyRing, KeyStore
 from card_io.reader import CardReader, ReaderEvent
 from card_io.transport import run_session_blocking
 from sim.cards.card import SimCard
+from sim.cards.field import FieldCard
 from sim.cards.make import Masters, make_card
+from sim.cards.vpcd import serve_vpcd
 
 PROFILE = CardProfile(aid=bytes.fromhex("F5423F"), system_id=b"FORECOURT TEST")
 MASTERS = Masters(PROFILE, {1: bytes(range(16)), 2: bytes(range(16, 32))}, key_version=3)
@@ -38,6 +40,18 @@ def identify(sim: SimCard, *, profile: CardProfile = PROFILE, keys: KeyStore = K
 
 async def sleep_ms(ms: int) -> None:
     await asyncio.sleep(ms / 1000)
+
+
+async def stay_in_reader(sim: FieldCard, port: int, inserted: asyncio.Event) -> None:
+    """Holds the card in pcscd's virtual reader until cancelled or until nobody listens there any more.
+
+    The driver's two threads may close the connection of a card that follows hard on one that hung: it is put in again.
+    """
+    while True:
+        try:
+            await serve_vpcd(sim, "127.0.0.1", port, inserted=inserted)
+        except ConnectionError:
+            return
 
 
 class Events:

@@ -17,6 +17,9 @@ READY_S = 20.0
 DRIVER = Path("/usr/lib/pcsc/drivers/serial/libifdvpcd.so")
 READER = "Virtual PCD 00 00"
 
+# A card that is there before the daemon first looks is powered and never called inserted.
+_CAME = ("Card inserted", "Card ATR")
+
 _NEEDED = {
     "pcscd": "pcscd",
     "opensc-tool": "opensc",
@@ -93,21 +96,19 @@ class PrivatePcscd:
     def wait_for_card(self) -> None:
         """Until this daemon has seen a card, for which it needs some hundred milliseconds."""
         with self._grown:
-            if not self._grown.wait_for(
-                lambda: any("Card inserted" in line for line in self.log[self._began :]), READY_S
-            ):
+            if not self._grown.wait_for(lambda: self._last(*_CAME) >= 0, READY_S):
                 raise RuntimeError("pcscd saw no card:\n" + "\n".join(self.log[-20:]))
 
     def wait_for_removal(self) -> None:
         """Until this daemon has seen that its cards are gone: what comes sooner, it takes for the same card."""
-
-        def gone() -> bool:
-            log = self.log[self._began :]
-            return sum("Card Removed" in line for line in log) >= sum("Card inserted" in line for line in log)
-
         with self._grown:
-            if not self._grown.wait_for(gone, READY_S):
+            if not self._grown.wait_for(lambda: self._last("Card Removed") >= self._last(*_CAME), READY_S):
                 raise RuntimeError("pcscd saw no card go:\n" + "\n".join(self.log[-20:]))
+
+    def _last(self, *words: str) -> int:
+        """Where this daemon's log last has one of the words; -1: nowhere."""
+        log = self.log[self._began :]
+        return max((at for at, line in enumerate(log) if any(word in line for word in words)), default=-1)
 
     def kill(self) -> None:
         """Kills the daemon, as a crash would."""

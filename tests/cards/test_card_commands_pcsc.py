@@ -18,8 +18,7 @@ from card_io import errors
 from card_io.inspect_card import ReadSession
 from card_io.pcsc_card import PcscCard
 from sim.cards.field import FieldCard, SilentCard
-from sim.cards.vpcd import serve_vpcd
-from tests.cards.bench import DEADLINE_S, seeded
+from tests.cards.bench import DEADLINE_S, seeded, stay_in_reader
 from tests.cards.desk import MASKED, NUMBER, PASSPHRASE, Desk
 from tests.cards.office import OFFICE, STATION_KEYS, blank, issued
 from tests.cards.pcscd import READER, PrivatePcscd
@@ -35,7 +34,7 @@ def in_reader(sim: FieldCard, pcscd: PrivatePcscd) -> Iterator[None]:
 
     async def hold() -> None:
         inserted = asyncio.Event()
-        card = asyncio.ensure_future(serve_vpcd(sim, "127.0.0.1", pcscd.port, inserted=inserted))
+        card = asyncio.ensure_future(stay_in_reader(sim, pcscd.port, inserted))
         await inserted.wait()
         there.set()
         await gone.wait()

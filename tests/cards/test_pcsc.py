@@ -19,8 +19,7 @@ from card_io.pcsc import PcscReader
 from card_io.reader import CardPresented, CardRefused, CardRemoved, ReaderDown, ReaderUp
 from sim.cards.field import FieldCard, SilentCard
 from sim.cards.make import make_uid_only_card
-from sim.cards.vpcd import serve_vpcd
-from tests.cards.bench import DEADLINE_S, KEYS, NUMBER, PROFILE, UID, card, listening, seeded, sleep_ms
+from tests.cards.bench import DEADLINE_S, KEYS, NUMBER, PROFILE, UID, card, listening, seeded, sleep_ms, stay_in_reader
 from tests.cards.pcscd import READER, PrivatePcscd
 
 OTHER_NUMBER, OTHER_UID = "7009999999999999", bytes.fromhex("0499887766AABB")
@@ -44,7 +43,7 @@ def reader(
 async def in_field(sim: FieldCard, pcscd: PrivatePcscd, slot: int = 0) -> AsyncIterator[None]:
     """The card in the virtual reader, for as long as the block runs."""
     inserted = asyncio.Event()
-    task = asyncio.create_task(serve_vpcd(sim, "127.0.0.1", pcscd.port + slot, inserted=inserted))
+    task = asyncio.create_task(stay_in_reader(sim, pcscd.port + slot, inserted))
     try:
         async with asyncio.timeout(DEADLINE_S):
             await inserted.wait()
@@ -128,6 +127,7 @@ def test_a_silent_card_is_left_alone_and_the_next_card_works(pcscd: PrivatePcscd
                 assert isinstance(still, CardRefused)
                 assert "left alone" in still.text
             assert await events.next() == CardRemoved()
+            await asyncio.to_thread(pcscd.wait_for_removal)
             async with in_field(card(), pcscd):
                 assert isinstance(await events.next(), CardPresented)
             assert await events.next() == CardRemoved()
