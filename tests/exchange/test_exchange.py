@@ -1,0 +1,264 @@
+"""Two issuers exchange cards, keys and transactions, and settle per pair and day."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sync.hq.exchange.office import ExchangeError, day_end_ms
+from sync.hq.exchange.packages import PackageError, Service, Traded, pack, read_kept, unpack
+from tests.exchange.issuers import DAY, NOON, ZONE, later, two
+
+A_DAY = timedelta(days=1)
+
+
+def test_a_pair_settles_a_day_and_both_get_the_same() -> None:
+    a, b = two()
+    a.sell(b, "a-1", 120_00)
+    a.sell(b, "a-2", 30_00, card=1)
+    b.sell(a, "b-1", 50_00)
+    from_a, from_b = a.day(b), b.day(a)
+    assert b.take(from_a).strangers == ()
+    a.take(from_b)
+    at_a, at_b = a.office.net("BETA", DAY), b.office.net("ACME", DAY)
+    assert (at_a.sold.amount_minor, at_a.bought.amount_minor, at_a.net_minor) == (150_00, 50_00, 100_00)
+    assert at_b.net_minor == -at_a.net_minor
+    assert at_a.agreed == at_b.agreed != ""
+    assert at_a.waits_for == ""
+
+
+def test_what_has_not_come_is_named_and_nothing_is_agreed() -> None:
+    a, b = two()
+    a.sell(b, "a-1", 120_00)
+    a.day(b)
+    netting = a.office.net("BETA", DAY)
+    assert (netting.waits_for, netting.agreed, netting.net_minor) == ("BETA", "", 120_00)
+
+
+def test_a_day_that_is_not_over_is_not_settled() -> None:
+    a, b = two()
+    end_ms = day_end_ms(DAY, ZONE)
+    with pytest.raises(ExchangeError, match="not over yet in Europe/Kyiv"):
+        a.day(b, now_ms=end_ms - 1)
+    assert isinstance(read_kept(a.day(b, now_ms=end_ms)), Traded)
+
+
+def test_a_day_ends_where_the_issuers_are_also_when_the_clocks_change() -> None:
+    spring, autumn = date(2026, 3, 29), date(2026, 10, 25)
+    for day, hours in ((DAY, 24), (spring, 23), (autumn, 25)):
+        assert day_end_ms(day, ZONE) - day_end_ms(day - A_DAY, ZONE) == hours * 3_600_000
+
+
+def test_the_same_day_again_is_the_same_package() -> None:
+    a, b = two()
+    a.sell(b, "a-1", 120_00)
+    first = a.day(b)
+    a.sell(b, "a-2", 10_00)
+    assert a.day(b) == first
+    b.take(first)
+    b.take(first)
+    assert b.office.net("ACME", DAY).bought.transactions == 1
+    assert b.booked == ["a-1"]
+
+
+def test_what_comes_late_is_in_a_later_day_and_never_twice() -> None:
+    a, b = two()
+    a.sell(b, "a-1", 120_00)
+    b.take(a.day(b))
+    a.sell(b, "late", 10_00, NOON)
+    a.sell(b, "a-2", 20_00, later(1))
+    package = b.take(a.day(b, DAY + A_DAY)).package
+    assert isinstance(package, Traded)
+    assert [each.ref for each in package.transactions] == ["late", "a-2"]
+    assert b.office.net("ACME", DAY).bought.amount_minor == 120_00
+    assert b.office.net("ACME", DAY + A_DAY).bought.amount_minor == 30_00
+
+
+def test_a_reversal_takes_back_what_was_exchanged() -> None:
+    a, b = two()
+    a.sell(b, "a-1", 120_00)
+    b.take(a.day(b))
+    a.reverse("a-1", "a-1r")
+    b.take(a.day(b, DAY + A_DAY))
+    assert b.office.net("ACME", DAY + A_DAY).net_minor == 120_00
+
+
+def test_a_missing_package_is_asked_for_and_can_be_had_again() -> None:
+    a, b = two()
+    a.day(b)
+    second = a.day(b, DAY + A_DAY)
+    with pytest.raises(PackageError, match="package 1 of ACME is missing"):
+        b.take(second)
+    b.take(a.office.again("BETA", 1))
+    b.take(second)
+    with pytest.raises(ExchangeError, match="no package 9 was ever sent to BETA"):
+        a.office.again("BETA", 9)
+
+
+def test_a_transaction_is_paid_once_whatever_package_it_comes_in() -> None:
+    a, b = two()
+    a.sell(b, "a-1", 120_00)
+    taken = b.take(a.day(b)).package
+    assert isinstance(taken, Traded)
+    again = pack(msgspec.structs.replace(taken, sequence=2, day=DAY + A_DAY), a.key)
+    with pytest.raises(PackageError, match="a-1 was in package 1 already"):
+        b.take(again)
+    another = pack(msgspec.structs.replace(taken, sequence=2, transactions=()), a.key)
+    with pytest.raises(PackageError, match="2026-01-15 is settled already"):
+        b.take(another)
+    unknown = msgspec.structs.replace(taken.transactions[0], ref="r", reverses="never", volume_ml=-1, amount_minor=-1)
+    foreign = pack(msgspec.structs.replace(taken, sequence=2, day=DAY + A_DAY, transactions=(unknown,)), a.key)
+    with pytest.raises(PackageError, match="r reverses never, which was never exchanged"):
+        b.take(foreign)
+    assert b.office.net("ACME", DAY).bought.transactions == 1
+
+
+def test_the_same_number_with_other_bytes_is_refused() -> None:
+    a, b = two()
+    taken = b.take(a.day(b)).package
+    other = pack(msgspec.structs.replace(taken, made_at=taken.made_at + A_DAY), a.key)
+    with pytest.raises(PackageError, match="was taken before, and was another one"):
+        b.take(other)
+
+
+def test_a_card_that_was_never_issued_here_is_named_and_still_counts_as_delivered() -> None:
+    a, b = two()
+    a.sell(b, "a-1", 120_00)
+    stranger = msgspec.structs.replace(a.sold[0], ref="a-2", card="9999000011112222")
+    a.sold.append(stranger)
+    assert b.take(a.day(b)).strangers == ("a-2",)
+    assert b.office.net("ACME", DAY).bought.transactions == 2
+
+
+def test_service_data_takes_the_place_of_all_before_and_old_cards_stay_known() -> None:
+    a, b = two()
+    b.take(a.service(b))
+    stopped = tuple(msgspec.structs.replace(card, stopped=True) for card in a.cards[:1])
+    b.take(a.service(b, cards=(*stopped, *a.cards[1:3])))
+    state = {card.card: (card.stopped, listed) for card, listed in b.office.cards_of("ACME")}
+    assert [state[card.card] for card in a.cards] == [
+        (True, True),
+        (False, True),
+        (False, True),
+        (False, False),
+        (False, False),
+    ]
+
+
+def test_another_currency_is_not_netted() -> None:
+    a, b = two()
+    package = a.day(b)
+    lira = pack(msgspec.structs.replace(_traded(package), currency="TRY"), a.key)
+    with pytest.raises(PackageError, match="its amounts are in TRY, ours in UAH"):
+        b.take(lira)
+
+
+def test_a_headquarters_has_one_name_and_another_key_is_not_its_own() -> None:
+    a, b = two()
+    with pytest.raises(ExchangeError, match="this headquarters is ACME to its partners"):
+        a.office.begin("OTHER", a.key, "UAH", ZONE)
+    with pytest.raises(ExchangeError, match="ACME is this headquarters itself"):
+        a.office.add_partner("ACME", b.public_key)
+    with pytest.raises(ExchangeError, match="GAMMA is no partner here"):
+        a.office.net("GAMMA", DAY)
+    with pytest.raises(ExchangeError, match="another than the one that partners know"):
+        a.office.service("BETA", lambda _: a.cards, (), b.key, 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda line: line.replace(b'"amount_minor":12000', b'"amount_minor":92000'), "was changed since"),
+        (lambda line: line[:-40], "no package"),
+        (lambda line: b"", "no package"),
+    ],
+)
+def test_a_changed_package_is_refused(change: Callable[[bytes], bytes], says: str) -> None:
+    a, b = two()
+    a.sell(b, "a-1", 120_00)
+    line, signature, _ = a.day(b).split(b"\n")
+    with pytest.raises(PackageError, match=says):
+        b.take(change(line) + b"\n" + signature + b"\n")
+
+
+def test_a_package_without_signature_from_a_stranger_or_for_another_is_refused() -> None:
+    a, b = two()
+    package = a.day(b)
+    with pytest.raises(PackageError, match="not two lines"):
+        b.take(package.split(b"\n")[0])
+    with pytest.raises(PackageError, match="who is no partner here"):
+        unpack(package, "BETA", {})
+    with pytest.raises(PackageError, match="it is for BETA, and this is GAMMA"):
+        unpack(package, "GAMMA", {"ACME": a.public_key})
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"card": "12"}, "entry 1: a card number has 8 to 19 digits"),
+        ({"at": datetime(2026, 1, 15, 12)}, "has no offset from UTC"),
+        ({"amount_minor": -1}, "below zero is what reverses another"),
+        ({"reverses": "a-0"}, "below zero is what reverses another"),
+    ],
+)
+def test_what_cannot_be_in_a_package_is_refused(fields: dict[str, object], says: str) -> None:
+    a, b = two()
+    a.sell(b, "a-1", 120_00)
+    package = _traded(a.day(b))
+    wrong = msgspec.structs.replace(package.transactions[0], **fields)
+    with pytest.raises(PackageError, match=says):
+        b.take(pack(msgspec.structs.replace(package, transactions=(wrong,)), a.key))
+    twice = (package.transactions[0], package.transactions[0])
+    with pytest.raises(PackageError, match="a-1 stands in it twice"):
+        b.take(pack(msgspec.structs.replace(package, transactions=twice), a.key))
+
+
+def test_a_card_twice_in_the_service_data_is_refused() -> None:
+    a, b = two()
+    package = read_kept(a.service(b))
+    assert isinstance(package, Service)
+    wrong = msgspec.structs.replace(package, cards=(*a.cards, a.cards[0]))
+    with pytest.raises(PackageError, match=r"the card 700100\*+0000 stands in it twice"):
+        b.take(pack(wrong, a.key))
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_a_package_or_refused(data: bytes) -> None:
+    with pytest.raises(PackageError):
+        unpack(data, "BETA", {})
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 2**32))
+def test_over_any_days_nothing_is_lost_or_paid_twice(seed: int) -> None:
+    """Random sales, late ones and lost packages: the days' nets are opposite, and their sum is all that was sold."""
+    chance = random.Random(seed)
+    a, b = two()
+    total = 0
+    for number in range(6):
+        for seller, buyer, sign in ((a, b, 1), (b, a, -1)):
+            for each in range(chance.randrange(3)):
+                amount = chance.randrange(1, 10_000)
+                at = later(number - chance.randrange(3) if number >= 2 else number)
+                seller.sell(buyer, f"{seller.name}-{number}-{each}", amount, at)
+                total += sign * amount
+        day = DAY + number * A_DAY
+        for seller, buyer in ((a, b), (b, a)):
+            package = seller.day(buyer, day)
+            for _ in range(1 + chance.randrange(2)):
+                buyer.take(package)
+    nets = [(a.office.net("BETA", DAY + n * A_DAY), b.office.net("ACME", DAY + n * A_DAY)) for n in range(6)]
+    assert all(x.net_minor == -y.net_minor and x.agreed == y.agreed for x, y in nets), f"seed {seed}"
+    assert sum(x.net_minor for x, _ in nets) == total, f"seed {seed}"
+
+
+def _traded(data: bytes) -> Traded:
+    package = read_kept(data)
+    assert isinstance(package, Traded)
+    return package
