@@ -7,7 +7,9 @@ no key, no reader. Data never shows in a repr: it may hold a card's number.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
 
 from card_io.errors import GarbledAnswer
 
@@ -21,21 +23,26 @@ DESFIRE_MORE = 0x91AF
 MORE_INS = 0xAF
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(msgspec.Struct, frozen=True):
     """One short command. `le` is None (no answer data asked for) or 0..255, 0 meaning "as much as there is"."""
 
     cla: int
     ins: int
     p1: int = 0
     p2: int = 0
-    data: bytes = field(default=b"", repr=False)
+    data: bytes = b""
     le: int | None = None
 
+    def __repr__(self) -> str:
+        return f"Command(cla={self.cla}, ins={self.ins}, p1={self.p1}, p2={self.p2}, le={self.le})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("ins", self.ins)]
+
     def __post_init__(self) -> None:
-        for name in ("cla", "ins", "p1", "p2"):
-            if not 0 <= getattr(self, name) <= 0xFF:
-                raise ValueError(f"{name} of an APDU is one byte, not {getattr(self, name)}")
+        if (self.cla | self.ins | self.p1 | self.p2) & ~0xFF:
+            wrong = next(name for name in ("cla", "ins", "p1", "p2") if not 0 <= getattr(self, name) <= 0xFF)
+            raise ValueError(f"{wrong} of an APDU is one byte, not {getattr(self, wrong)}")
         if self.le is not None and not 0 <= self.le <= 0xFF:
             raise ValueError(f"Le of a short APDU is one byte, not {self.le}")
         limit = DESFIRE_DATA_MAX if self.cla == DESFIRE_CLA else DATA_MAX
@@ -45,7 +52,7 @@ class Command:
     @classmethod
     def desfire(cls, ins: int, data: bytes = b"") -> Command:
         """A native DESFire command in its ISO wrapping; `data` is at most 59 bytes."""
-        return cls(DESFIRE_CLA, ins, data=data, le=0)
+        return cls(DESFIRE_CLA, ins, 0, 0, data, 0)
 
     @classmethod
     def parse(cls, raw: bytes) -> Command:
@@ -63,18 +70,22 @@ class Command:
         return cls(cla, ins, p1, p2, data=data, le=tail[0] if tail else None)
 
     def __bytes__(self) -> bytes:
-        raw = bytes((self.cla, self.ins, self.p1, self.p2))
-        if self.data:
-            raw += bytes((len(self.data),)) + self.data
-        return raw if self.le is None else raw + bytes((self.le,))
+        length = (len(self.data),) if self.data else ()
+        tail = () if self.le is None else (self.le,)
+        return bytes((self.cla, self.ins, self.p1, self.p2, *length, *self.data, *tail))
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(msgspec.Struct, frozen=True):
     """One answer: `data` (0..256 bytes) and `status`, SW1 SW2 as one number (0x9000, 0x91AF)."""
 
     status: int
-    data: bytes = field(default=b"", repr=False)
+    data: bytes = b""
+
+    def __repr__(self) -> str:
+        return f"Response(status={self.status:#06x})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("status", self.status)]
 
     def __post_init__(self) -> None:
         if not 0 <= self.status <= 0xFFFF:

@@ -87,6 +87,11 @@ class CardProfile:
         if any(len(key) != _PUBLIC_KEY_LENGTH for key in self.issuer_keys):
             raise ValueError(f"a public key of headquarters has {_PUBLIC_KEY_LENGTH} bytes")
 
+    @property
+    def guest(self) -> bool:
+        """Whether this station belongs to another acquirer: it reads what guests may read, and writes nothing."""
+        return self.read_key_number in GUEST_KEY_NUMBERS
+
     def diversification(self, uid: bytes, key_number: int) -> bytes:
         """What goes into AN10922 for one key of one card: UID(7) | AID(3) | key number | system id."""
         return uid + self.aid + bytes((key_number,)) + self.system_id

@@ -29,7 +29,7 @@ from card_io.desfire.commands import (
 from card_io.desfire.crypto import BLOCK, CardKey, same
 from card_io.desfire.ev1 import authenticate_ev1
 from card_io.desfire.ev2 import Ev2Channel, authenticate_ev2_first
-from card_io.errors import AnotherCard, CardCloned, NotOurCard
+from card_io.errors import AnotherCard, CardCloned, CardStatusError, NotOurCard
 from card_io.keys import KeyStore
 from card_io.layout import (
     COUNTERS_MODE,
@@ -44,6 +44,7 @@ RandomBytes = Callable[[int], bytes]
 
 APPLICATION_NOT_FOUND = 0x91A0
 COMMAND_ABORTED = 0x91CA
+NO_RIGHT = (0x919D, 0x91AE)  # no right with this key, as EV2 and later say it, and as EV1 does
 NO_APPLICATION = b"\0\0\0"  # the AID of the card itself
 
 
@@ -110,7 +111,14 @@ class Conversation:
             raise CardCloned("the card claims one UID and proves another")
 
     def header(self) -> Steps[CardHeader]:
-        return CardHeader.decode((yield from read_data(self.channel, HEADER_FILE, HEADER_LENGTH, HEADER_MODE)))
+        """File 01. Raises NotOurCard where this station is a guest, and the card lets no guest read it."""
+        try:
+            raw = yield from read_data(self.channel, HEADER_FILE, HEADER_LENGTH, HEADER_MODE)
+        except CardStatusError as error:
+            if not self.profile.guest or error.status not in NO_RIGHT:
+                raise
+            raise NotOurCard("the card lets no other network read it (of the first generation, or made so)") from None
+        return CardHeader.decode(raw)
 
     def counters(self) -> Steps[Counters]:
         raw = yield from read_data(self.channel, COUNTERS_FILE, COUNTERS_LENGTH, COUNTERS_MODE)

@@ -24,7 +24,7 @@ card bound what it can do offline; they prove nothing, since every station may w
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Literal
 
 from card_io.errors import NotOurCard
@@ -34,6 +34,9 @@ COUNTERS_FILE = 0x05
 COUNTERS_LENGTH = 47
 COUNTERS_FORMAT = 1
 EPOCH_LENGTH = 8
+
+AHEAD = timedelta(days=1)  # by how much the day of two stations may differ: their clocks, and when their day begins
+FILLS_MAX = 0xFF
 
 DebitState = Literal["open", "settled"]
 _STATES: dict[int, DebitState] = {1: "open", 2: "settled"}
@@ -66,6 +69,23 @@ class CardDebit:
 
 
 @dataclass(frozen=True, slots=True)
+class Use:
+    """What was taken, or is taken at most."""
+
+    volume_ml: int = 0
+    amount_minor: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What a card says was used on one day, and in its month."""
+
+    day_fills: int = 0
+    day: Use = Use()
+    month: Use = Use()
+
+
+@dataclass(frozen=True, slots=True)
 class Counters:
     """See the file's head. `day` is None on a card that was never used; then all counters are zero."""
 
@@ -91,6 +111,37 @@ class Counters:
             raise ValueError("counters belong to a day")
         self.encode()
 
+    def used_on(self, today: date) -> Used:
+        """What counts on `today`: counters of another day or month are worth nothing.
+
+        Those of tomorrow count, as a station made them whose day began earlier.
+        """
+        if self.day is None:
+            return Used()
+        now = timedelta() <= self.day - today <= AHEAD
+        month = now or (self.day.year, self.day.month) == (today.year, today.month)
+        return Used(
+            self.day_fills if now else 0,
+            Use(self.day_volume_ml, self.day_amount_minor) if now else Use(),
+            Use(self.month_volume_ml, self.month_amount_minor) if month else Use(),
+        )
+
+    def corrected(self, counted: Use, taken: Use) -> Counters:
+        """A fill that was counted as `counted` took this much; none at all takes the fill back, too.
+
+        It stays on the day on which it was counted.
+        """
+        none = taken == Use()
+        more_ml, more_minor = taken.volume_ml - counted.volume_ml, taken.amount_minor - counted.amount_minor
+        return replace(
+            self,
+            day_fills=max(self.day_fills - none, 0),
+            day_volume_ml=max(self.day_volume_ml + more_ml, 0),
+            day_amount_minor=max(self.day_amount_minor + more_minor, 0),
+            month_volume_ml=max(self.month_volume_ml + more_ml, 0),
+            month_amount_minor=max(self.month_amount_minor + more_minor, 0),
+        )
+
     def after_fill(self, today: date, volume_ml: int, amount_minor: int, odometer_km: int | None = None) -> Counters:
         """With one more fill. A clock that went back counts on: it never gives a limit back."""
         counted = today if self.day is None else max(self.day, today)
@@ -99,7 +150,7 @@ class Counters:
         return replace(
             self,
             day=counted,
-            day_fills=(self.day_fills if same_day else 0) + 1,
+            day_fills=min((self.day_fills if same_day else 0) + 1, FILLS_MAX),
             day_volume_ml=(self.day_volume_ml if same_day else 0) + volume_ml,
             day_amount_minor=(self.day_amount_minor if same_day else 0) + amount_minor,
             month_volume_ml=(self.month_volume_ml if same_month else 0) + volume_ml,

@@ -167,7 +167,7 @@ def verified(data: bytes, public_keys: Iterable[bytes], uid: bytes, card_number:
         Ed25519PublicKey.from_public_bytes(public_key).verify(signature, _LABEL + body)
     except InvalidSignature:
         raise EntitlementForged("the signature of the card's entitlement is wrong") from None
-    entitlement = decode(data)
+    entitlement = _decoded(body)
     if entitlement.uid != uid:
         raise EntitlementForged("the card's entitlement belongs to a card of another UID")
     if entitlement.card_number != card_number:
@@ -178,6 +178,10 @@ def verified(data: bytes, public_keys: Iterable[bytes], uid: bytes, card_number:
 def decode(data: bytes) -> Entitlement:
     """File 02 from its bytes, its signature not looked at. Raises NotOurCard for what `signed` would not write."""
     body, _ = _split(data)
+    return _decoded(body)
+
+
+def _decoded(body: bytes) -> Entitlement:
     try:
         entitlement = _decode(Octets(body[2:]))
         if entitlement.encode() != body[:-KEY_ID_LENGTH]:

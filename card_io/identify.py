@@ -8,13 +8,13 @@ carries more and this station has the keys:
     AD  file 0F             the card's count of commits, where there is a purse
     64  77  6C              the purse's value, under the debit key: the read key has no right to it
 
-At most 12 commands. A card without the application is asked for its UID by FF CA, and is "identified" (weak).
+At most 12 commands; a guest acquirer's station stops before the last two lines. A card without the application is
+asked for its UID by FF CA, and is "identified" (weak).
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 
 from card_io.apdu import Command
 from card_io.application import DEBIT_KEY_NUMBER, CardHeader, CardProfile, Part
@@ -67,7 +67,6 @@ def _tap(card: Conversation) -> Steps[CardFacts]:
 
 def facts_of(card: Conversation, header: CardHeader, key_version: int) -> Steps[CardFacts]:
     """What a proven card carries; the session stands under the read key before it."""
-    facts = _who(card, header, key_version)
     entitlement: Entitlement | None = None
     counters: Counters | None = None
     purse: Purse | None = None
@@ -76,7 +75,7 @@ def facts_of(card: Conversation, header: CardHeader, key_version: int) -> Steps[
         entitlement = verified(raw, card.profile.issuer_keys, card.uid, header.card_number)
     if Part.COUNTERS in header.parts:
         counters = yield from card.counters()
-    if header.purse_unit is not None:
+    if header.purse_unit is not None and not card.profile.guest:  # a guest has no right to it
         counter = None
         if Part.TRANSACTION_MAC in header.parts:
             counter = (yield from card.transaction_mac()).counter
@@ -84,7 +83,9 @@ def facts_of(card: Conversation, header: CardHeader, key_version: int) -> Steps[
             yield from card.switch(DEBIT_KEY_NUMBER)
             value = yield from get_value(card.channel, PURSE_FILE, PURSE_MODE)
             purse = Purse(value, header.purse_unit, counter)
-    return replace(facts, entitlement=entitlement, counters=counters, purse=purse)
+    return CardFacts(
+        card.uid, header.card_number, header.issuer, "proven", header.scheme, key_version, entitlement, counters, purse
+    )
 
 
 def _who(card: Conversation, header: CardHeader, key_version: int) -> CardFacts:

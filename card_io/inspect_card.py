@@ -58,7 +58,7 @@ def _verify(card: Conversation, layout: CardLayout, expected: CardHeader | None)
         findings.append("file 01 does not say what it should")
     if header.parts != layout.parts or header.purse_unit != layout.purse_unit:
         findings.append("file 01 names other parts than the layout")
-    planned = layout.files()
+    planned = layout.files(knows_ev2=card.knows_ev2)
     there = yield from get_file_ids(card.channel)
     findings += [f"file {number:02X} is missing" for number in sorted(planned.keys() - there)]
     findings += [f"file {number:02X} is not planned" for number in sorted(there - planned.keys())]
@@ -110,7 +110,7 @@ def _read(card: Conversation) -> Steps[CardReading]:
     yield from card.prove_uid()
     header = yield from card.header()
     fills: tuple[CardFill, ...] = ()
-    if Part.FILLS in header.parts:
+    if Part.FILLS in header.parts and not card.profile.guest:
         fills = yield from _fills(card)
     facts = yield from facts_of(card, header, version)
     return CardReading(facts, header, fills)

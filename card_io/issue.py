@@ -32,6 +32,7 @@ from card_io.conversation import APPLICATION_NOT_FOUND, NO_APPLICATION, Conversa
 from card_io.desfire.administration import (
     FACTORY_KEY,
     PlainKey,
+    change_file_settings,
     change_other_key,
     change_own_key,
     create_application,
@@ -46,14 +47,15 @@ from card_io.desfire.commands import (
     write_data,
 )
 from card_io.desfire.factory import DES_BLOCK, authenticate_factory
-from card_io.desfire.files import TransactionMacFile
+from card_io.desfire.files import FileSettings, TransactionMacFile
 from card_io.entitlement import ENTITLEMENT_FILE
 from card_io.errors import CardStatusError, CardTaken, NotOurCard
-from card_io.layout import ENTITLEMENT_MODE, HEADER_MODE, KEY_COUNT, CardLayout, differs
+from card_io.layout import ENTITLEMENT_MODE, HEADER_MODE, KEY_COUNT, CardLayout, differs, lacks_sets
 from card_io.session import Steps, StepSession
 from card_io.vault import IssuerKeys
 
 FACTORY_VERSION = 0
+PARAMETER_ERROR = 0x919E
 NEEDS_KEY = (0x919D, 0x91AE)  # denied, or not authenticated: how a card says that its own key must be shown
 
 EntitlementFor = Callable[[bytes], bytes]
@@ -202,13 +204,15 @@ def _ensure_application(card: OfficeConversation) -> Steps[bool]:
 
 
 def _ensure_files(card: OfficeConversation, layout: CardLayout) -> Steps[list[str]]:
-    planned = layout.files()
+    planned = layout.files(knows_ev2=card.knows_ev2)
     there = yield from get_file_ids(card.channel)
     if strange := sorted(there - planned.keys()):
         raise CardTaken(f"the card's application has files that are not planned: {_names(strange)}")
     for number in sorted(there):
         settings = yield from get_file_settings(card.channel, number)
-        if difference := differs(settings, planned[number]):
+        if lacks_sets(settings, planned[number]):
+            yield from _let_guests_read(card, number, planned[number])  # it was torn out between the two
+        elif difference := differs(settings, planned[number]):
             raise CardTaken(f"file {number:02X} of the card {difference}")
     for number, settings in planned.items():
         if number in there:
@@ -217,8 +221,19 @@ def _ensure_files(card: OfficeConversation, layout: CardLayout) -> Steps[list[st
         if isinstance(settings, TransactionMacFile):
             key = card.own_key(TRANSACTION_MAC_KEY_NUMBER, settings.key_version)
         yield from card.channel.call(create_file(number, settings, key))
+        if settings.rights.more:
+            yield from card.channel.call(change_file_settings(number, settings))
     missing = sorted(planned.keys() - there)
     return [f"created files {_names(missing)}"] if missing else []
+
+
+def _let_guests_read(card: OfficeConversation, number: int, settings: FileSettings) -> Steps[None]:
+    try:
+        yield from card.channel.call(change_file_settings(number, settings))
+    except CardStatusError as error:
+        if error.status != PARAMETER_ERROR:
+            raise
+        raise CardTaken(f"file {number:02X} of the card was made without room for guests' rights") from None
 
 
 def _names(numbers: list[int]) -> str:

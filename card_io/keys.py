@@ -66,7 +66,7 @@ class KeyRing:
         master = versions.get(version)
         if master is None:
             held = ", ".join(map(str, sorted(versions))) or "none"
-            name = "read key" if number in READ_KEY_NUMBERS else f"key {number}"
+            name = "read key" if number == READ_KEY_NUMBER else f"key {number}"
             raise KeyMissing(f"the card uses {name} version {version}, this station holds {held}")
         return diversify(AesKey(master), diversification)
 

@@ -13,7 +13,7 @@ import msgspec
 
 from card_io.application import CardProfile
 from card_io.conversation import RandomBytes
-from card_io.counters import CardDebit, PurseIntent
+from card_io.counters import CardDebit, PurseIntent, Use
 from card_io.errors import CardError
 from card_io.fills import CardFill
 from card_io.keys import KeyStore
@@ -31,6 +31,8 @@ class DebitOrder(_Order, frozen=True, tag="debit"):
 
     intent: PurseIntent
     reader_id: bytes
+    today: date | None = None
+    counted: Use | None = None
 
 
 class RefundOrder(_Order, frozen=True, tag="refund"):
@@ -41,6 +43,7 @@ class RefundOrder(_Order, frozen=True, tag="refund"):
     fill: CardFill | None
     today: date
     reader_id: bytes
+    counted: Use | None = None
 
 
 class NoteOrder(_Order, frozen=True, tag="note"):
@@ -78,7 +81,14 @@ def change_session(
     match order:
         case DebitOrder():
             return DebitSession(
-                profile, keys, random_bytes, uid=order.uid, intent=order.intent, reader_id=order.reader_id
+                profile,
+                keys,
+                random_bytes,
+                uid=order.uid,
+                intent=order.intent,
+                reader_id=order.reader_id,
+                today=order.today,
+                counted=order.counted,
             )
         case RefundOrder():
             return RefundSession(
@@ -91,6 +101,7 @@ def change_session(
                 fill=order.fill,
                 today=order.today,
                 reader_id=order.reader_id,
+                counted=order.counted,
             )
         case NoteOrder():
             return NoteSession(

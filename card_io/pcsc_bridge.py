@@ -4,14 +4,17 @@ It carries APDUs and knows no session and no key: those stay with who started it
 where it can be killed: a silent card blocks SCardTransmit for ever. The card is held for this program alone while it
 is worked on, so that no other one speaks in between.
 
-Orders come as JSON lines on stdin, one reply goes out on stdout for each; the end of stdin is the order to end.
+Orders come as JSON lines on stdin, one reply goes out on stdout for each; the end of stdin is the order to end. A
+thread of its own waits for that: who started this may be killed while a card hangs it, and nobody else would end it.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import queue
 import sys
+import threading
 import time
 from types import ModuleType
 from typing import Any, NoReturn, TypeAlias
@@ -71,15 +74,26 @@ Reply: TypeAlias = Done | Failed
 
 def main() -> NoReturn:
     """Runs until stdin ends, or its owner does."""
+    lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    threading.Thread(target=_hear, args=(lines,), daemon=True).start()
     with contextlib.suppress(KeyboardInterrupt, BrokenPipeError):  # Ctrl+C is meant for the owner, who says so
-        _serve()
+        _serve(lines)
     os._exit(0)  # not sys.exit: that would write to the broken pipe once more
 
 
-def _serve() -> None:
+def _hear(lines: queue.SimpleQueue[bytes]) -> None:
+    """Until stdin ends, and the process with it."""
+    try:
+        for line in sys.stdin.buffer:
+            lines.put(line)
+    finally:
+        os._exit(0)  # not sys.exit: a card may hold the main thread for ever
+
+
+def _serve(lines: queue.SimpleQueue[bytes]) -> NoReturn:
     bridge: _Bridge | None = None
-    for line in sys.stdin.buffer:
-        order = msgspec.json.decode(line, type=Order)
+    while True:
+        order = msgspec.json.decode(lines.get(), type=Order)
         try:
             if bridge is None:
                 bridge = _Bridge(_scard())

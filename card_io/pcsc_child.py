@@ -46,19 +46,23 @@ WAKE_MS = 5  # how often a look at the reader is called off until the order that
 
 def main() -> NoReturn:
     """Runs until stdin ends. A hung card ends it with EXIT_HUNG, no pyscard with EXIT_NO_PYSCARD."""
-    start = msgspec.json.decode(sys.stdin.buffer.readline(), type=Start)
+    first = sys.stdin.buffer.readline()
+    if not first:
+        os._exit(0)  # its owner ended before it could say what is to be done
+    start = msgspec.json.decode(first, type=Start)
     try:
         from smartcard import scard
     except ImportError:
         _say(ReaderDown(str(errors.ReaderExtraMissing("pyscard is not installed"))))
         sys.exit(EXIT_NO_PYSCARD)
     watcher = _Watcher(scard, start)
-    threading.Thread(target=_hear, args=(watcher,), daemon=True).start()
+    for work in (_hear, _Watcher.wake):
+        threading.Thread(target=work, args=(watcher,), daemon=True).start()
     watcher.run()
 
 
 def _hear(watcher: _Watcher) -> None:
-    """Takes orders until stdin ends, and the process with it."""
+    """Takes orders until stdin ends, and the process with it: whatever a card holds, this thread waits for nothing."""
     decoder = msgspec.json.Decoder(Ask)
     try:
         for line in sys.stdin.buffer:
@@ -87,15 +91,23 @@ class _Watcher:
         self._stage = ""  # what the worker is at, for the error when it hangs
         self._down: str | None = None
         self._asks: queue.SimpleQueue[Ask] = queue.SimpleQueue()
+        self._asked = threading.Event()
         self._watching: int | None = None  # the context of the look that can be called off
 
     def ask(self, ask: Ask) -> None:
-        """From another thread: an order for the card. Returns when it is taken."""
+        """From another thread: an order for the card."""
         self._asks.put(ask)
-        while not self._asks.empty():
-            if (context := self._watching) is not None:
-                self._scard.SCardCancel(context)  # one that comes before the look does nothing: so again
-            time.sleep(WAKE_MS / 1000)
+        self._asked.set()
+
+    def wake(self) -> NoReturn:
+        """On a thread of its own: calls off looks at the reader until the orders that came are taken."""
+        while True:
+            self._asked.wait()
+            self._asked.clear()
+            while not self._asks.empty():
+                if (context := self._watching) is not None:
+                    self._scard.SCardCancel(context)  # one that comes before the look does nothing: so again
+                time.sleep(WAKE_MS / 1000)
 
     def run(self) -> NoReturn:
         while True:

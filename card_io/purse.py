@@ -1,7 +1,7 @@
 """Fuelling from a card's purse: debit the maximum before the pump is authorised, give back the unused after it.
 
-    debit      Debit(maximum), file 05 with the debit's name as "open", reader id, Commit
-    refund     LimitedCredit(unused), a record of the fill, file 05 as "settled" and with the fill counted, and so on
+    debit      Debit(maximum), file 05 with the debit's name as "open" and the maximum counted, reader id, Commit
+    refund     LimitedCredit(unused), a record of the fill, file 05 as "settled" and with what was taken, and so on
     note       no purse: file 05 with a fill counted or PIN tries, perhaps a record
     resolve    what became of a debit whose answer was lost
 
@@ -19,7 +19,7 @@ from typing import Literal
 
 from card_io.application import CardHeader, CardProfile, Part
 from card_io.conversation import Conversation, RandomBytes
-from card_io.counters import CardDebit, Counters, PurseIntent
+from card_io.counters import CardDebit, Counters, PurseIntent, Use
 from card_io.desfire.channel import Call
 from card_io.desfire.commands import debit, limited_credit, write_record
 from card_io.errors import DebitNotOpen, NotOurCard
@@ -40,7 +40,8 @@ class DebitSession(StepSession[Changed]):
     """Takes `intent.maximum` from the purse of the card with this UID.
 
     The result is "applied" (with proof), "not_applied", or "unknown": then nobody may say that it was not, until
-    `ResolveSession` has seen the card. Needs the read key and the debit key.
+    `ResolveSession` has seen the card. Needs the read key and the debit key. `counted` goes to the day's counters in
+    the same commit: a fill on `today` that takes at most so much.
     """
 
     def __init__(
@@ -52,9 +53,16 @@ class DebitSession(StepSession[Changed]):
         uid: bytes,
         intent: PurseIntent,
         reader_id: bytes,
+        today: date | None = None,
+        counted: Use | None = None,
     ) -> None:
+        if today is not None:
+            Counters(day=today)  # ValueError here, not in the session
+
         def plan(header: CardHeader, counters: Counters) -> Change:
             _needs_purse(header)
+            if today is not None and counted is not None:
+                counters = _after(counters, today, counted)
             after = replace(counters, debit=CardDebit(intent, "open"))
             return Change((debit(PURSE_FILE, intent.maximum, PURSE_MODE),), counters=after)
 
@@ -62,7 +70,11 @@ class DebitSession(StepSession[Changed]):
 
 
 class RefundSession(StepSession[Changed]):
-    """Gives back `unused` (0 to the maximum) of this card's open debit, and counts the fill on `today`."""
+    """Gives back `unused` (0 to the maximum) of this card's open debit, and notes the fill.
+
+    What the debit `counted` is corrected to what was really taken, as far as that is known: by the fill, or because all
+    of it comes back. Where the debit counted nothing, the fill is counted on `today`.
+    """
 
     def __init__(
         self,
@@ -76,6 +88,7 @@ class RefundSession(StepSession[Changed]):
         fill: CardFill | None,
         today: date,
         reader_id: bytes,
+        counted: Use | None = None,
     ) -> None:
         if not 0 <= unused <= intent.maximum:
             raise ValueError(f"of a debit of {intent.maximum}, {unused} cannot be left")
@@ -85,9 +98,19 @@ class RefundSession(StepSession[Changed]):
             _needs_purse(header)
             if counters.debit != CardDebit(intent, "open"):
                 raise DebitNotOpen(_why_not_open(intent, counters.debit))
-            after = replace(_counted(counters, fill, today), debit=CardDebit(intent, "settled"))
+            after = _counted(counters, fill, today) if counted is None else _corrected(counters, counted)
+            after = replace(after, debit=CardDebit(intent, "settled"))
             back = (limited_credit(PURSE_FILE, unused, PURSE_MODE),) if unused else ()
             return Change((*back, *_recorded(header, fill)), counters=after)
+
+        def _corrected(counters: Counters, counted: Use) -> Counters:
+            if fill is None and unused < intent.maximum:
+                return counters  # fuel ran, and nobody knows how much of which
+            taken = Use() if fill is None else Use(fill.volume_ml, fill.amount_minor)
+            try:
+                return counters.corrected(counted, taken)
+            except ValueError as error:
+                raise NotOurCard(f"the card's counters are full ({error})") from None
 
         super().__init__(change_card(Conversation(profile, keys, random_bytes), uid, reader_id, plan))
 
@@ -182,10 +205,12 @@ def _why_not_open(intent: PurseIntent, there: CardDebit | None) -> str:
 
 
 def _counted(counters: Counters, fill: CardFill | None, today: date) -> Counters:
-    if fill is None:
-        return counters
+    return counters if fill is None else _after(counters, today, Use(fill.volume_ml, fill.amount_minor))
+
+
+def _after(counters: Counters, today: date, use: Use) -> Counters:
     try:
-        return counters.after_fill(today, fill.volume_ml, fill.amount_minor)
+        return counters.after_fill(today, use.volume_ml, use.amount_minor)
     except ValueError as error:
         raise NotOurCard(f"the card's counters are full ({error})") from None
 

@@ -8,6 +8,7 @@ anew, and the card's count of commits would begin again. Sans-IO; needs headquar
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from card_io.application import (
@@ -73,19 +74,31 @@ class Rotated:
 
 
 class RotateKeysSession(StepSession[Rotated]):
-    """All application keys of a card to version `target` (1..255)."""
+    """All application keys of a card to version `target` (1..255).
 
-    def __init__(self, profile: CardProfile, keys: IssuerKeys, random_bytes: RandomBytes, *, target: int) -> None:
+    `check` gets the card's proven UID before anything is changed, and may raise a CardError: it is another's turn.
+    """
+
+    def __init__(
+        self,
+        profile: CardProfile,
+        keys: IssuerKeys,
+        random_bytes: RandomBytes,
+        *,
+        target: int,
+        check: Callable[[bytes], None] = lambda uid: None,
+    ) -> None:
         if not FACTORY_VERSION < target <= 0xFF:
             raise ValueError("keys are rotated to a version of 1 to 255")
-        super().__init__(_rotate(OfficeConversation(profile, keys, random_bytes), target))
+        super().__init__(_rotate(OfficeConversation(profile, keys, random_bytes), target, check))
 
 
-def _rotate(card: OfficeConversation, target: int) -> Steps[Rotated]:
+def _rotate(card: OfficeConversation, target: int, check: Callable[[bytes], None]) -> Steps[Rotated]:
     yield from card.select()
     yield from card.meet()
     version = yield from card.as_master()
     yield from card.prove_uid()
+    check(card.uid)
     changed = yield from card.change_keys(target)
     yield from card.authenticate(READ_KEY_NUMBER)
     header = yield from card.header()

@@ -94,6 +94,8 @@ def exchange(command: Command) -> Steps[Response]:
     Raises GarbledAnswer for a chain of more than ANSWER_FRAMES_MAX frames.
     """
     response = yield command
+    if response.status != DESFIRE_MORE:
+        return response
     parts = [response.data]
     while response.status == DESFIRE_MORE:
         if len(parts) == ANSWER_FRAMES_MAX:

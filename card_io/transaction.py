@@ -48,7 +48,7 @@ class Changed:
     """How a change went. `error_kind` and `text` say why it was not applied or is unknown (`CardError.kind`).
 
     `uid` is empty where the card did not even prove itself. `proof` is None where the card keeps no Transaction MAC.
-    `counters` are file 05 as it was before.
+    `counters` are file 05 as it was before, `written` as it is now, where the change was applied and wrote it.
     """
 
     outcome: Outcome
@@ -57,6 +57,7 @@ class Changed:
     text: str | None = None
     proof: CommitProof | None = None
     counters: Counters | None = None
+    written: Counters | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,7 @@ class _Progress:
 
     uid: bytes = b""
     counters: Counters | None = None
+    written: Counters | None = None
     commit_sent: bool = False
 
 
@@ -94,7 +96,7 @@ def change_card(card: Conversation, uid: bytes, reader_id: bytes, plan: Plan) ->
     except CardError as error:
         outcome: Outcome = "unknown" if progress.commit_sent else "not_applied"
         return Changed(outcome, progress.uid, error.kind, str(error), None, progress.counters)
-    return Changed("applied", progress.uid, proof=proof, counters=progress.counters)
+    return Changed("applied", progress.uid, proof=proof, counters=progress.counters, written=progress.written)
 
 
 def _change(
@@ -117,6 +119,7 @@ def _change(
     if change.counters is not None:
         call = write_data(COUNTERS_FILE, change.counters.encode(), COUNTERS_MODE)
         yield from card.channel.call(call)
+        progress.written = change.counters
         done.append(transaction_input(call))
     if maced:
         previous = yield from commit_reader_id(card.channel, reader_id)

@@ -23,6 +23,7 @@ from controller.domain.records import Declined, Evidence
 from controller.domain.seams import US_PER_S
 from controller.domain.tokens import Assurance, TokenRef, card_token
 from controller.entitled import CardsProven
+from controller.pin_notes import PinNotes
 from controller.point import CardRejected, FuellingPoint, TokenShown
 from controller.purse_desk import PurseDesk
 from controller.site import Site
@@ -45,6 +46,7 @@ class CardDesk:
         list_secret: bytes,
         proven: CardsProven,
         purse: PurseDesk | None,
+        notes: PinNotes,
         station_number: int,
         issuer_keys: tuple[bytes, ...],
     ) -> None:
@@ -53,6 +55,7 @@ class CardDesk:
         self._list_secret = list_secret
         self._proven = proven
         self._purse = purse
+        self._notes = notes
         self._station_number = station_number
         self._issuer_keys = issuer_keys
         self._expected: dict[str, tuple[int, int]] = {}
@@ -111,6 +114,7 @@ class CardDesk:
             await self._reject(point_of(), reason, token)
             return
         self._proven.proved(token.key, facts)
+        self._notes.put_on(token, reader, facts)
         if self._purse is not None:
             self._purse.put_on(token, reader, facts)
             settled = await self._purse.settle(token)
@@ -121,7 +125,9 @@ class CardDesk:
             if settled is not None:
                 self._site.trouble(where, "The rest of the last fill is on the card again: it can be taken away")
                 return  # this showing was for that, and pays for nobody's fuel
-            self._proven.proved(token.key, self._purse.facts(token) or facts)
+            facts = self._purse.facts(token) or facts
+            self._proven.proved(token.key, facts)
+            self._notes.put_on(token, reader, facts)
         point = point_of()
         if point is None:
             self._site.trouble(where, "Name the pump of this card at the till first, then present it again")
@@ -149,6 +155,7 @@ class CardDesk:
             return  # the trouble stands on the screen already, and nothing was sold
 
     def _taken_off(self, reader: CardReader) -> None:
+        self._notes.taken_off(reader)
         if self._purse is not None:
             self._purse.taken_off(reader)
 

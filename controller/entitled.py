@@ -15,6 +15,7 @@ import msgspec
 
 from card_io.entitlement import Entitlement
 from card_io.facts import CardFacts
+from controller.domain.card_use import CardUse
 from controller.domain.funds import Funds
 from controller.domain.lists import Cap, Level, ListRow, ListState, LookUp, Measure, Status, Window
 from controller.domain.pins import BLOCK, ON_CARD, PARALLEL
@@ -45,6 +46,21 @@ class CardsProven:
 
     def facts(self, key: bytes) -> CardFacts | None:
         return self._facts.get(key)
+
+    def use(self, key: bytes, today: date) -> CardUse | None:
+        """What the card itself counts on this business day; None where it counts nothing, or was not proven."""
+        facts = self._facts.get(key)
+        if facts is None or facts.counters is None:
+            return None
+        used = facts.counters.used_on(today)
+        return CardUse(
+            day_fills=used.day_fills,
+            day_ml=used.day.volume_ml,
+            day_minor=used.day.amount_minor,
+            month_ml=used.month.volume_ml,
+            month_minor=used.month.amount_minor,
+            pin_wrong=facts.counters.pin_tries,
+        )
 
     def seen(self, key: bytes) -> CardSeen | None:
         """How old the card is by its own word; None for a token that is no card of these."""
@@ -94,7 +110,9 @@ class EntitledLists:
                 return found
             funds = Funds.CARD_PURSE if self._rules.purse and facts.purse is not None else Funds.POSTPAID
             row = ListRow(key, TokenKind.CARD, Status.ACTIVE, facts.entitlement.issuer, funds=funds)
-        return msgspec.structs.replace(found, row=narrowed(row, facts.entitlement, self._rules))
+        own_pin = facts.entitlement.pin is not None and not row.pin
+        row = narrowed(row, facts.entitlement, self._rules)
+        return msgspec.structs.replace(found, row=row, pin_on_card=own_pin)
 
 
 def narrowed(row: ListRow, entitlement: Entitlement, rules: EntitledRules) -> ListRow:

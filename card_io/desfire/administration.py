@@ -66,11 +66,14 @@ def delete_application(aid: bytes) -> Call:
 
 
 def create_file(number: int, settings: FileSettings, mac_key: PlainKey | None = None) -> Call:
-    """Makes one file. `mac_key` is for a Transaction MAC file and for no other."""
+    """Makes one file. `mac_key` is for a Transaction MAC file and for no other.
+
+    Of further sets of rights it only says that there will be some: `change_file_settings` puts them in place.
+    """
     if (mac_key is not None) != isinstance(settings, TransactionMacFile):
         raise ValueError("a Transaction MAC file, and no other, is made with a key")
     doing = f"to create file {number:02X}"
-    head = bytes((number, settings.mode)) + bytes(settings.rights)
+    head = bytes((number, settings.mode | settings.rights.option)) + bytes(settings.rights)
     match settings:
         case DataFile():
             ins = CREATE_BACKUP_FILE if settings.backup else CREATE_STANDARD_FILE
@@ -109,8 +112,9 @@ def get_key_settings(channel: Channel) -> Steps[bytes]:
 
 
 def change_file_settings(number: int, settings: FileSettings) -> Call:
-    """Mode and rights; kind and size are for ever."""
-    data = bytes((settings.mode,)) + bytes(settings.rights)
+    """Mode and rights, the further sets included; kind and size are for ever."""
+    rights = settings.rights
+    data = bytes((settings.mode | rights.option,)) + bytes(rights) + rights.sets()
     doing = f"to change the settings of file {number:02X}"
     return Call(CHANGE_FILE_SETTINGS, doing, bytes((number,)), data, Mode.FULL)
 

@@ -7,9 +7,10 @@ messaging (`desfire.ev2`), or as EV1's (`desfire.ev1`) on cards that know no oth
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Protocol
+from typing import Any, Protocol
+
+import msgspec
 
 from card_io.apdu import DESFIRE_DATA_MAX, DESFIRE_MORE, DESFIRE_OK, MORE_INS, Command, Response
 from card_io.errors import CardStatusError, GarbledAnswer, ProofFailed
@@ -27,8 +28,7 @@ class Mode(IntEnum):
     FULL = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """One command. `header` travels readable, `data` as `mode` says.
 
     `ins`: the command's code; `ev1_ins` is the older code where EV1 knows the command by another one only.
@@ -41,13 +41,19 @@ class Call:
     ins: int
     doing: str
     header: bytes = b""
-    data: bytes = field(default=b"", repr=False)
+    data: bytes = b""
     mode: Mode = Mode.MAC
     answer: Mode = Mode.MAC
     answer_length: int | None = None
     ev1_ins: int | None = None
     ends_session: bool = False
-    check: bytes = field(default=b"", repr=False)
+    check: bytes = b""
+
+    def __repr__(self) -> str:
+        return f"Call({self.doing!r})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("doing", self.doing)]
 
 
 class Channel(Protocol):
@@ -77,14 +83,16 @@ def exchange_long(ins: int, payload: bytes) -> Steps[Response]:
 
     A card that answers early has refused: the rest is not sent.
     """
-    frames = [payload[at : at + DESFIRE_DATA_MAX] for at in range(0, len(payload), DESFIRE_DATA_MAX)] or [b""]
+    if len(payload) <= DESFIRE_DATA_MAX:
+        return (yield from exchange(Command.desfire(ins, payload)))
+    frames = [payload[at : at + DESFIRE_DATA_MAX] for at in range(0, len(payload), DESFIRE_DATA_MAX)]
     for index, frame in enumerate(frames[:-1]):
         response = yield Command.desfire(ins if index == 0 else MORE_INS, frame)
         if response.status == DESFIRE_OK:
             raise GarbledAnswer("the card answered a command before it had heard all of it")
         if response.status != DESFIRE_MORE:
             return response
-    return (yield from exchange(Command.desfire(ins if len(frames) == 1 else MORE_INS, frames[-1])))
+    return (yield from exchange(Command.desfire(MORE_INS, frames[-1])))
 
 
 def accepted(response: Response, doing: str) -> bytes:

@@ -2,6 +2,13 @@
 
 The same record is what `CreateFile` is told and what `GetFileSettings` answers, so that a card can be held against
 its plan. Numbers on the wire are low byte first. Knows no command and no card application.
+
+**Further sets of rights** came with EV2: bit 7 of the file option says that a file has them, and a command is allowed
+when any of up to eight sets allows it. The first set is the file's own two bytes, and it alone says who changes rights.
+A file is created with the bit; the sets themselves go to the card with ChangeFileSettings (option, own rights, number
+of further sets, each 2 bytes), and GetFileSettings tells number and sets behind what the kind has. From the public
+sources of NXP's reader library and of the Proxmark client, and Baltech's configuration manual (seven at most, the last
+nibble is F). EV1 has none. Not verified on silicon.
 """
 
 from __future__ import annotations
@@ -14,35 +21,82 @@ from card_io.errors import NotOurCard
 
 FREE, NEVER = 0x0E, 0x0F  # access rights that are no key numbers
 _MODE_BITS = 0x03
-_MORE_RIGHTS = 0x80  # the file has further sets of rights behind the first
+MORE_RIGHTS = 0x80  # of the file option: the file has further sets of rights
+MORE_SETS_MAX = 7
+_NO_RIGHT_TO_CHANGE = 0x0F  # the last nibble of a further set
 _KEY_OPTION_AES = 0x02
 _LIMITED_CREDIT = 0x01
 
 # The kinds, as GetFileSettings names them
 _STANDARD, _BACKUP, _VALUE, _LINEAR, _CYCLIC, _TRANSACTION_MAC = range(6)
+_TAIL_LENGTHS = (3, 3, 13, 9, 9)  # of what each kind has of its own, before further sets; a Transaction MAC has none
+
+
+@dataclass(frozen=True, slots=True)
+class MoreRights:
+    """A further set: who else may do it. Each is a key number 0..13, FREE or NEVER."""
+
+    read: int = NEVER
+    write: int = NEVER
+    read_write: int = NEVER
+
+    def __post_init__(self) -> None:
+        _check(self.read, self.write, self.read_write)
+
+    def __bytes__(self) -> bytes:
+        return bytes((self.read_write << 4 | _NO_RIGHT_TO_CHANGE, self.read << 4 | self.write))
+
+    @classmethod
+    def parse(cls, raw: bytes) -> MoreRights:
+        """Two bytes as they travel. Raises ValueError for a right that a further set never has."""
+        if raw[0] & 0x0F != _NO_RIGHT_TO_CHANGE:
+            raise ValueError("a further set that changes rights")
+        return cls(raw[1] >> 4, raw[1] & 0x0F, raw[0] >> 4)
 
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """Each is a key number 0..13, FREE or NEVER. For a Transaction MAC file `read_write` is: commit a reader id."""
+    """Each is a key number 0..13, FREE or NEVER. For a Transaction MAC file `read_write` is: commit a reader id.
+
+    `more`: further sets, at most seven; EV2 and later only.
+    """
 
     read: int
     write: int = NEVER
     read_write: int = NEVER
     change: int = 0
+    more: tuple[MoreRights, ...] = ()
 
     def __post_init__(self) -> None:
-        for right in (self.read, self.write, self.read_write, self.change):
-            if not 0 <= right <= 0x0F:
-                raise ValueError(f"an access right is 0 to 15, not {right}")
+        _check(self.read, self.write, self.read_write, self.change)
+        if len(self.more) > MORE_SETS_MAX:
+            raise ValueError(f"a file has at most {MORE_SETS_MAX} further sets of rights, not {len(self.more)}")
 
     def __bytes__(self) -> bytes:
         return bytes((self.read_write << 4 | self.change, self.read << 4 | self.write))
 
+    @property
+    def option(self) -> int:
+        """What the file option says of them."""
+        return MORE_RIGHTS if self.more else 0
+
+    def sets(self) -> bytes:
+        """The further sets as ChangeFileSettings has them; nothing where there are none."""
+        return bytes((len(self.more),)) + b"".join(map(bytes, self.more)) if self.more else b""
+
     @classmethod
-    def parse(cls, raw: bytes) -> Rights:
-        """Two bytes as they travel."""
-        return cls(raw[1] >> 4, raw[1] & 0x0F, raw[0] >> 4, raw[0] & 0x0F)
+    def parse(cls, raw: bytes, more: bytes = b"") -> Rights:
+        """Two bytes as they travel; `more`: number and further sets, or nothing."""
+        if more and len(more) != 1 + 2 * more[0]:
+            raise ValueError("another number of further sets")
+        sets = tuple(MoreRights.parse(more[at : at + 2]) for at in range(1, len(more), 2))
+        return cls(raw[1] >> 4, raw[1] & 0x0F, raw[0] >> 4, raw[0] & 0x0F, sets)
+
+
+def _check(*rights: int) -> None:
+    for right in rights:
+        if not 0 <= right <= 0x0F:
+            raise ValueError(f"an access right is 0 to 15, not {right}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +180,11 @@ def parse_settings(raw: bytes) -> FileSettings:
 
 def _parse(raw: bytes) -> FileSettings:
     kind, option = raw[0], raw[1]
-    mode, rights, tail = Mode(option & _MODE_BITS), Rights.parse(raw[2:4]), raw[4:]
-    if option & _MORE_RIGHTS:
-        raise ValueError("further rights")
+    mode, tail, more = Mode(option & _MODE_BITS), raw[4:], b""
+    if option & MORE_RIGHTS:
+        length = _TAIL_LENGTHS[kind]
+        tail, more = tail[:length], tail[length:]
+    rights = Rights.parse(raw[2:4], more)
     match kind, len(tail):
         case ((0 | 1), 3):
             return DataFile(mode, rights, _number(tail), backup=kind == _BACKUP)

@@ -6,10 +6,12 @@ never writes to the good card's file, except the slow one, which is only slow.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from card_io.apdu import DESFIRE_CLA
 from sim.cards.card import SimCard
 from sim.cards.field import FieldCard, LeftField, SilentCard
 from sim.cards.state import KEY_LENGTH, CardState, KeyState
@@ -20,14 +22,19 @@ Store: TypeAlias = Callable[[CardState], None]
 SLOW_MS = 3_000  # beyond what a station waits for an answer
 GARBAGE_MAX = 70  # bytes: a little more than the longest frame of a card
 NO_ANSWER = b"\x6f\x00"
+COMMIT = 0xC7  # CommitTransaction, which is one frame
 
 
 @dataclass(frozen=True, slots=True)
 class Tear:
-    """The card loses power at its `at`th frame, counted from 1: before it does it, or after, with the answer lost."""
+    """The card loses power at its `at`th frame, counted from 1: before it does it, or after, with the answer lost.
+
+    `commits`: only frames that commit a transaction are counted.
+    """
 
     at: int
     when: Literal["before", "after"]
+    commits: bool = False
 
     def __post_init__(self) -> None:
         if self.at < 1:
@@ -35,11 +42,19 @@ class Tear:
 
     @classmethod
     def parse(cls, text: str) -> Tear:
-        """From `7:after`. Raises ValueError."""
-        at, _, when = text.partition(":")
-        if not at.isdecimal() or when not in ("before", "after"):
-            raise ValueError(f"{text!r}: expected the number of a frame and before or after, such as 7:after")
-        return cls(int(at), "before" if when == "before" else "after")
+        """From `7:after`, `commit:before`, `commit2:after`. Raises ValueError."""
+        found = re.fullmatch(r"(commit)?(\d+|(?<=commit)):(before|after)", text, re.ASCII)
+        if found is None:
+            raise ValueError(
+                f"{text!r}: expected the number of a frame and before or after, such as 7:after; or a commit, such as "
+                "commit:before, commit2:after"
+            )
+        commits, at, when = found.groups()
+        return cls(int(at or 1), "before" if when == "before" else "after", commits is not None)
+
+    def counts(self, frame: bytes) -> bool:
+        """Whether this frame, wrapped or native, is one of those that are counted."""
+        return not self.commits or frame[:2] == bytes((DESFIRE_CLA, COMMIT)) or frame[:1] == bytes((COMMIT,))
 
 
 class _Around:
@@ -80,8 +95,8 @@ class TornCard(_Around):
         """Raises LeftField at the planned frame, and from then until it is put back."""
         if self._gone:
             raise LeftField
-        self._frames += 1
-        if self._frames != self._tear.at:
+        self._frames += self._tear.counts(frame)
+        if self._frames != self._tear.at or not self._tear.counts(frame):
             return super().transmit(frame)
         self._gone = True
         if self._tear.when == "after":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import signal
 from collections.abc import Callable
@@ -14,6 +15,7 @@ import click
 from sim.cards.broken import BREAKS, Tear, TornCard
 from sim.cards.card import SimCard
 from sim.cards.field import FieldCard, LeftField
+from sim.cards.held import HeldCard
 from sim.cards.make import new_state
 from sim.cards.show import described
 from sim.cards.state import CardFileError, CardState, MasterKind, load, save
@@ -36,7 +38,11 @@ NXP = b"\x04"  # the first byte of a UID names its maker
     help="With --new: the kind of the new card's master key of zeros. Cards are delivered with 3des.",
 )
 @click.option("--break", "broken", type=click.Choice(list(BREAKS)), help="Let it be another card than it should be.")
-@click.option("--tear", metavar="N:before|after", help="Tear it out at its Nth frame, before or after it is done.")
+@click.option(
+    "--tear",
+    metavar="N:before|after",
+    help="Tear it out at its Nth frame, before or after it is done; commitN: at the Nth end of a transaction.",
+)
 def card(
     path: Path,
     reader: str | None,
@@ -64,9 +70,10 @@ def card(
     if show:
         click.echo(described(state))
     if address is not None:
-        in_field = _in_field(state, path, broken, plan)
         try:
-            asyncio.run(_hold(in_field, *address, partial(_say, state)))
+            with contextlib.closing(HeldCard(path)) as held:
+                in_field = _in_field(held, broken, plan)
+                asyncio.run(_hold(in_field, *address, partial(_say, held.state)))
         except CardFileError as error:
             raise click.ClickException(str(error)) from error
 
@@ -98,11 +105,10 @@ def _address(reader: str) -> tuple[str, int]:
     return host or "127.0.0.1", int(port)
 
 
-def _in_field(state: CardState, path: Path, broken: str | None, tear: Tear | None) -> FieldCard:
-    store = partial(_store, path=path)
-    made: FieldCard = SimCard(state, secrets.token_bytes, store)
+def _in_field(held: HeldCard, broken: str | None, tear: Tear | None) -> FieldCard:
+    made: FieldCard = SimCard(held.state, secrets.token_bytes, held.store)
     if broken is not None:
-        made = BREAKS[broken](state, secrets.token_bytes, store)
+        made = BREAKS[broken](held.state, secrets.token_bytes, held.store)
     return made if tear is None else TornCard(made, tear)
 
 

@@ -20,7 +20,7 @@ def read_data(chip: Chip, ins: int, data: bytes) -> bytes:
     if not isinstance(file, StandardFile | BackupFile | MacFile):
         raise Refused(DENIED)
     content = file.counter.to_bytes(4, "little") + file.value if isinstance(file, MacFile) else file.data
-    rights = (file.rights.read,) if isinstance(file, MacFile) else (file.rights.read, file.rights.read_write)
+    rights = file.rights.keys("read") if isinstance(file, MacFile) else file.rights.keys("read", "read_write")
     mode = chip.mode_by(file, *rights)
     head = chip.messaging.opened(ins, data, WINDOW, None, mode)
     offset, length = _window(head)
@@ -39,7 +39,7 @@ def write_data(chip: Chip, ins: int, data: bytes) -> bytes:
     file = chip.file(_first(data))
     if not isinstance(file, StandardFile | BackupFile):
         raise Refused(DENIED)
-    mode = chip.mode_by(file, file.rights.write, file.rights.read_write)
+    mode = chip.mode_by(file, *file.rights.keys("write", "read_write"))
     offset, length = _written(data, len(file.data))
     if len(data) < chip.messaging.length(WINDOW, length, mode):
         raise Incomplete
@@ -56,8 +56,7 @@ def write_data(chip: Chip, ins: int, data: bytes) -> bytes:
 
 def get_value(chip: Chip, ins: int, data: bytes) -> bytes:
     file = _value_file(chip, data)
-    rights = file.rights
-    keys = (rights.read, rights.write, rights.read_write)
+    keys = file.rights.keys("read", "write", "read_write")
     mode = chip.mode_by(file, *keys, *((FREE,) if file.free_reading else ()))
     head = chip.messaging.opened(ins, data, 1, None, mode)
     value = file.value.to_bytes(4, "little", signed=True)
@@ -70,9 +69,9 @@ def change_value(chip: Chip, ins: int, data: bytes) -> bytes:
     file = _value_file(chip, data)
     rights = file.rights
     keys = {
-        CREDIT: (rights.read_write,),
-        LIMITED_CREDIT: (rights.write, rights.read_write),
-        DEBIT: (rights.read, rights.write, rights.read_write),
+        CREDIT: rights.keys("read_write"),
+        LIMITED_CREDIT: rights.keys("write", "read_write"),
+        DEBIT: rights.keys("read", "write", "read_write"),
     }[ins]
     mode = chip.mode_by(file, *keys)
     plain = chip.messaging.opened(ins, data, 1, 4, mode)
@@ -101,7 +100,7 @@ def change_value(chip: Chip, ins: int, data: bytes) -> bytes:
 def read_records(chip: Chip, ins: int, data: bytes) -> bytes:
     """AB or BB | number | first (3), counted back from the newest, 0 | how many (3), 0 for all: the oldest first."""
     file = _record_file(chip, data)
-    mode = chip.mode_by(file, file.rights.read, file.rights.read_write)
+    mode = chip.mode_by(file, *file.rights.keys("read", "read_write"))
     head = chip.messaging.opened(ins, data, WINDOW, None, mode)
     first, count = _window(head)
     end = len(file.records) - first
@@ -117,7 +116,7 @@ def read_records(chip: Chip, ins: int, data: bytes) -> bytes:
 def write_record(chip: Chip, ins: int, data: bytes) -> bytes:
     """8B or 3B | number | offset (3) | length (3) | data. One record a transaction: writing again mends the same."""
     file = _record_file(chip, data)
-    mode = chip.mode_by(file, file.rights.write, file.rights.read_write)
+    mode = chip.mode_by(file, *file.rights.keys("write", "read_write"))
     offset, length = _written(data, file.size)
     if not file.cyclic and len(file.records) == file.room:
         raise Refused(BOUNDARY)
@@ -135,8 +134,9 @@ def write_record(chip: Chip, ins: int, data: bytes) -> bytes:
 
 def clear_record_file(chip: Chip, ins: int, data: bytes) -> bytes:
     file = _record_file(chip, data)
-    chip.mode_by(file, file.rights.read_write)
-    mode: Mode = "mac" if chip.has_key(file.rights.read_write) else "plain"  # it has no data for the file's mode
+    keys = file.rights.keys("read_write")
+    chip.mode_by(file, *keys)
+    mode: Mode = "mac" if chip.has_key(*keys) else "plain"  # it has no data for the file's mode
     head = chip.messaging.opened(ins, data, 1, None, mode)
     chip.transaction.note(chip.selected(), bytes((ins,)) + head)
     chip.transaction.records[head[0]] = PendingRecords(cleared=True)

@@ -1,12 +1,20 @@
-"""The files of an application: create, delete, list, and who may use them."""
+"""The files of an application: create, delete, list, and who may use them.
+
+A file that was created with bit 7 of its option has room for further sets of rights, which ChangeFileSettings brings
+(see `card_io.desfire.files` for what is public of that). A file that was made without is refused them: nothing public
+says that it could get them later. In an EV1 session this card takes none.
+"""
 
 from __future__ import annotations
+
+import msgspec
 
 from sim.cards.chip import FREE_CREATION, FREE_LISTING, Chip
 from sim.cards.directory import file_bytes, free_bytes
 from sim.cards.state import (
     FREE,
     KEY_LENGTH,
+    NEVER,
     BackupFile,
     File,
     MacFile,
@@ -16,7 +24,7 @@ from sim.cards.state import (
     StandardFile,
     ValueFile,
 )
-from sim.cards.status import DUPLICATE, OUT_OF_MEMORY, PARAMETER, Refused
+from sim.cards.status import DUPLICATE, LENGTH, OUT_OF_MEMORY, PARAMETER, Refused
 
 CREATE_STANDARD, CREATE_BACKUP, CREATE_VALUE = 0xCD, 0xCB, 0xCC
 CREATE_LINEAR, CREATE_CYCLIC, CREATE_MAC = 0xC1, 0xC0, 0xCE
@@ -33,6 +41,10 @@ FILES_MAX = 32
 MAC_KEY_AES = 0x02
 LIMITED_CREDIT, FREE_READING = 0x01, 0x02  # of a value file's last byte
 
+MORE_RIGHTS = 0x80  # of the file option
+MORE_SETS_MAX = 7
+_OWN_SETTINGS = 3  # option and rights: what a change has at least
+_SETTINGS = (_OWN_SETTINGS, *(_OWN_SETTINGS + 1 + 2 * sets for sets in range(MORE_SETS_MAX + 1)))
 _MODES: dict[int, Mode] = {0x00: "plain", 0x01: "mac", 0x02: "plain", 0x03: "full"}
 _MODE_BYTES: dict[Mode, int] = {"plain": 0x00, "mac": 0x01, "full": 0x03}
 
@@ -46,7 +58,11 @@ def create_file(chip: Chip, ins: int, data: bytes) -> bytes:
     else:
         chip.needs_master(unless=FREE_CREATION)
         plain = chip.messaging.opened(ins, data, HEADERS[ins], None, "mac")
-    number, mode, rights = plain[0], _mode(plain[1]), _rights(chip, plain[2:4])
+    number, mode, rights = plain[0], _mode(plain[1] & ~MORE_RIGHTS), _rights(chip, plain[2:4])
+    if plain[1] & MORE_RIGHTS:
+        if ins == CREATE_MAC:
+            raise Refused(PARAMETER)
+        rights = msgspec.structs.replace(rights, more=())
     if number >= FILES_MAX:
         raise Refused(PARAMETER)
     if number in application.files or (ins == CREATE_MAC and application.mac_file is not None):
@@ -117,23 +133,54 @@ def get_file_settings(chip: Chip, ins: int, data: bytes) -> bytes:
 
 
 def change_file_settings(chip: Chip, ins: int, data: bytes) -> bytes:
-    """5F | number | mode | rights (2): enciphered, or in plain where the right to change is free."""
+    """5F | number | option | rights (2), and perhaps number | rights (2) each of further sets.
+
+    Enciphered, or in plain where the right to change is free.
+    """
     if not data:
         raise Refused(PARAMETER)
     file = chip.file(data[0])
     chip.mode_by(file, file.rights.change)
     mode: Mode = "full" if chip.has_key(file.rights.change) else "plain"
-    plain = chip.messaging.opened(ins, data, 1, 3, mode)
-    file.mode, file.rights = _mode(plain[1]), _rights(chip, plain[2:4])
+    plain = _change_of(chip, ins, data, mode)
+    option, more = plain[1], plain[1 + _OWN_SETTINGS :]
+    rights = _rights(chip, plain[2:4])
+    if bool(option & MORE_RIGHTS) != bool(more) or (more and file.rights.more is None):
+        raise Refused(PARAMETER)
+    sets = tuple(_more_rights(chip, more[at : at + 2]) for at in range(1, len(more), 2))
+    if more and more[0] != len(sets):
+        raise Refused(PARAMETER)
+    file.mode = _mode(option & ~MORE_RIGHTS)
+    file.rights = msgspec.structs.replace(rights, more=None if file.rights.more is None else sets)
     chip.keep()
     return chip.messaging.sealed(b"", "mac" if mode == "full" else "plain")
 
 
+def _change_of(chip: Chip, ins: int, data: bytes, mode: Mode) -> bytes:
+    """The plain data: how long they are is not known before they are."""
+    for length in _SETTINGS:
+        if chip.messaging.length(1, length, mode) != len(data):
+            continue
+        try:
+            return chip.messaging.opened(ins, data, 1, length, mode)
+        except Refused as refused:
+            if refused.status != LENGTH:
+                raise
+    raise Refused(LENGTH)
+
+
 def _settings(file: File) -> bytes:
+    more = file.rights.more
+    if more is None:
+        return _own_settings(file, 0)
+    return _own_settings(file, MORE_RIGHTS) + bytes((len(more),)) + b"".join(rights.to_wire() for rights in more)
+
+
+def _own_settings(file: File, option: int) -> bytes:
     def three(number: int) -> bytes:
         return number.to_bytes(3, "little")
 
-    head = bytes((_MODE_BYTES[file.mode],)) + file.rights.to_wire()
+    head = bytes((_MODE_BYTES[file.mode] | option,)) + file.rights.to_wire()
     match file:
         case StandardFile():
             return b"\x00" + head + three(len(file.data))
@@ -162,6 +209,13 @@ def _rights(chip: Chip, data: bytes) -> Rights:
     for right in (rights.read, rights.write, rights.read_write, rights.change):
         if chip.key_count() <= right < FREE:
             raise Refused(PARAMETER)
+    return rights
+
+
+def _more_rights(chip: Chip, data: bytes) -> Rights:
+    rights = _rights(chip, data)
+    if rights.change != NEVER:
+        raise Refused(PARAMETER)
     return rights
 
 

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sim.cards.directory import free_bytes
-from sim.cards.state import FREE, NEVER, BackupFile, CardState, File, MacFile, RecordFile, StandardFile, ValueFile
+from sim.cards.state import (
+    FREE,
+    NEVER,
+    BackupFile,
+    CardState,
+    File,
+    MacFile,
+    RecordFile,
+    Rights,
+    StandardFile,
+    ValueFile,
+)
 
 
 def described(state: CardState) -> str:
@@ -33,6 +44,7 @@ def _lines(state: CardState) -> Iterator[str]:
             yield (
                 f"  file {number:02X}: {file.name}, {_content(file)}, {file.mode}; read {_who(rights.read)}, "
                 f"write {_who(rights.write)}, both {_who(rights.read_write)}, change {_who(rights.change)}"
+                f"{_also(rights)}"
             )
 
 
@@ -47,6 +59,17 @@ def _content(file: File) -> str:
             return f"{kind}, {len(file.records)} of {file.room} of {file.size} bytes"
         case MacFile():
             return f"{file.counter} commits"
+
+
+def _also(rights: Rights) -> str:
+    """The further sets, together."""
+    who = {
+        "read": [more.read for more in rights.more or ()],
+        "write": [more.write for more in rights.more or ()],
+        "both": [more.read_write for more in rights.more or ()],
+    }
+    some = {what: " ".join(_who(right) for right in rights if right != NEVER) for what, rights in who.items()}
+    return "".join(f", also {what} {keys}" for what, keys in some.items() if keys)
 
 
 def _who(right: int) -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,9 +15,11 @@ from card_io.session import CardSession
 from card_io.transport import run_session_blocking
 from sim.cards.card import SimCard
 from sim.cards.field import FieldCard, LeftField
+from sim.cards.held import HeldCard
 from sim.cards.make import new_state
-from sim.cards.state import CardFileError, CardState, load, save
+from sim.cards.state import CardFileError, CardState, save
 from sync.hq.cards.network import OfficeError
+from sync.hq.cards.office import NEXT_CARD
 
 T = TypeVar("T")
 Wrap = Callable[[FieldCard], FieldCard]
@@ -28,24 +29,41 @@ NXP = b"\x04"  # the first byte of a UID names its maker
 
 
 class SimulatedSlot:
-    """`path` is a .card file; or a folder, whose card PLACE is PLACE.card and is made, blank, where it is not there."""
+    """`path` is a .card file; or a folder, whose card PLACE is PLACE.card and is made, blank, where it is not there.
+
+    The place NEXT_CARD is each card of the folder once, by name.
+    """
 
     def __init__(self, path: Path, wrap: Wrap = lambda card: card) -> None:
         self._path, self._wrap = path, wrap
         self._card: FieldCard | None = None
+        self._held: HeldCard | None = None
+        self._seen: set[Path] = set()
 
     def present(self, place: str = "") -> None:
-        """The card is in the field, as after power-up. Raises OfficeError for a file that is no card."""
+        """The card is in the field, as after power-up. Raises OfficeError for a file that is no card, or is held."""
+        self.removed()
         path = self._path
         try:
-            if path.is_dir():
+            if place == NEXT_CARD:
+                path = self._next()
+            elif path.is_dir():
                 path = path / f"{place or 'card'}.card"
                 if not path.exists():
                     _store(new_state(NXP + secrets.token_bytes(6)), path)
-            state = load(path)
+            self._held = HeldCard(path)
         except CardFileError as error:
-            raise OfficeError(f"{error} (forecourt sim card FILE.card --new)") from None
-        self._card = self._wrap(SimCard(state, secrets.token_bytes, partial(_store, path=path)))
+            raise OfficeError(
+                str(error) if path.exists() else f"{error} (forecourt sim card FILE.card --new)"
+            ) from None
+        self._card = self._wrap(SimCard(self._held.state, secrets.token_bytes, self._held.store))
+
+    def _next(self) -> Path:
+        for path in sorted(self._path.glob("*.card")) if self._path.is_dir() else [self._path]:
+            if path not in self._seen:
+                self._seen.add(path)
+                return path
+        raise errors.NoCard("no card is left in the stack")
 
     def run(self, session: CardSession[T]) -> T:
         """See CardSlot."""
@@ -57,10 +75,13 @@ class SimulatedSlot:
     def removed(self) -> None:
         """See CardSlot."""
         self._card = None
+        if self._held is not None:
+            self._held.close()
+            self._held = None
 
     def close(self) -> None:
         """See CardSlot."""
-        self._card = None
+        self.removed()
 
     def _transmit(self, frame: bytes) -> bytes:
         assert self._card is not None

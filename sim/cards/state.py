@@ -7,6 +7,7 @@ at any moment leaves a valid card; a copy of the file put back is a card with an
 
 from __future__ import annotations
 
+import fcntl
 import os
 from pathlib import Path
 from typing import ClassVar, Literal, TypeAlias
@@ -26,13 +27,17 @@ class CardFileError(Exception):
     """A `.card` file that cannot be used; the text says which one and why, and nothing of what is in it."""
 
 
-class Rights(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """Who may do what with a file: four key numbers (0..13), FREE or NEVER."""
+class Rights(msgspec.Struct, forbid_unknown_fields=True, frozen=True, omit_defaults=True):
+    """Who may do what with a file: four key numbers (0..13), FREE or NEVER.
+
+    `more`: further sets, of which none may change rights; None where the file was made without room for them.
+    """
 
     read: int = NEVER
     write: int = NEVER
     read_write: int = NEVER
     change: int = NEVER
+    more: tuple[Rights, ...] | None = None
 
     def __post_init__(self) -> None:
         if not all(0 <= right <= NEVER for right in (self.read, self.write, self.read_write, self.change)):
@@ -42,6 +47,10 @@ class Rights(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     def from_wire(cls, data: bytes) -> Rights:
         """From two bytes, low byte first: read, write, read and write, change, a nibble each from the top."""
         return cls(data[1] >> 4, data[1] & 0x0F, data[0] >> 4, data[0] & 0x0F)
+
+    def keys(self, *names: Literal["read", "write", "read_write"]) -> tuple[int, ...]:
+        """Who may do it by any of these rights, in any set."""
+        return tuple(getattr(rights, name) for rights in (self, *(self.more or ())) for name in names)
 
     def to_wire(self) -> bytes:
         return bytes((self.read_write << 4 | self.change, self.read << 4 | self.write))
@@ -233,11 +242,21 @@ def load(path: Path) -> CardState:
 
 def save(state: CardState, path: Path) -> None:
     """Writes the card's file whole or not at all, readable by its owner only. Raises OSError."""
+    os.close(write(state, path))
+
+
+def write(state: CardState, path: Path) -> int:
+    """As `save`; gives the file, open and locked for whoever holds the card. Raises OSError."""
     part = path.with_name(path.name + ".part")
     part.unlink(missing_ok=True)
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(msgspec.json.format(msgspec.json.encode(state)))
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with os.fdopen(descriptor, "wb", closefd=False) as file:
+            file.write(msgspec.json.format(msgspec.json.encode(state)))
+        os.fsync(descriptor)
+        part.replace(path)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor

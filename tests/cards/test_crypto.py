@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.cmac import CMAC
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,6 +23,33 @@ ZERO_KEY = AesKey(bytes(16))
 def raw(key: AesKey) -> bytes:
     """A key's bytes: only a test that compares them with printed ones looks inside."""
     return bytes(key._aes.key)
+
+
+@given(
+    st.binary(min_size=16, max_size=16),
+    st.lists(st.tuples(st.binary(max_size=80), st.binary(min_size=16, max_size=16))),
+)
+def test_a_key_that_is_used_again_and_again_chains_and_signs_as_the_library_does(
+    secret: bytes, messages: list[tuple[bytes, bytes]]
+) -> None:
+    key = AesKey(secret)
+    for text, iv in messages:
+        blocks = crypto.pad(text)
+        library = Cipher(algorithms.AES(secret), modes.CBC(iv)).encryptor()
+        enciphered = library.update(blocks) + library.finalize()
+        assert key.encrypt(blocks, iv) == enciphered
+        assert key.decrypt(enciphered, iv) == blocks
+        mac = CMAC(algorithms.AES(secret))
+        mac.update(text)
+        assert key.cmac(text) == mac.finalize()
+    assert key.encrypt(b"") == key.decrypt(b"") == b""
+
+
+@pytest.mark.parametrize(("data", "iv"), [(bytes(15), bytes(16)), (bytes(17), bytes(16)), (bytes(16), bytes(8))])
+def test_half_a_block_is_a_mistake(data: bytes, iv: bytes) -> None:
+    for work in (ZERO_KEY.encrypt, ZERO_KEY.decrypt):
+        with pytest.raises(ValueError, match="whole blocks of 16 bytes"):
+            work(data, iv)
 
 
 def test_an10922_diversifies_as_printed() -> None:

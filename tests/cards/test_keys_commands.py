@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
 import stat
 from pathlib import Path
 
@@ -10,13 +13,14 @@ from click.testing import CliRunner, Result
 
 import forecourt
 from card_io.application import CardProfile
-from card_io.errors import CardStatusError, KeyFileRefused, KeyMissing, ProofFailed
+from card_io.errors import KeyFileRefused, KeyMissing
 from card_io.facts import CardFacts
 from card_io.identify import TapSession
 from card_io.keys import FileKeyStore
-from card_io.vault import open_vault
+from card_io.vault import Vault, open_vault
 from sim.cards.card import SimCard
 from sim.cards.state import load
+from sync.hq.cards.folder import OfficeFolder
 from tests.cards.bench import PROFILE, UID, seeded, write_key_file
 from tests.cards.desk import CHEAP, PASSPHRASE, Desk
 from tests.cards.office import run
@@ -35,6 +39,12 @@ def keys(*words: str | Path, passphrase: str = PASSPHRASE, typed: str = "") -> R
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     return Desk(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is sealed here is quick to open."""
+    monkeypatch.setattr(Vault.sealed, "__defaults__", (CHEAP,))
 
 
 def test_an_office_is_made_with_keys_of_its_own_and_never_written_over(tmp_path: Path) -> None:
@@ -133,8 +143,11 @@ def test_a_guest_gets_its_own_slot_and_nothing_else(desk: Desk) -> None:
     store = FileKeyStore(file)
     with pytest.raises(KeyMissing):
         store.card_key(2, 1, b"x")
-    with pytest.raises((ProofFailed, CardStatusError)):
-        tap(desk, file, read_key_number=6)  # it proves the card; this layout gives guests no right to its files
+    with pytest.raises(KeyMissing, match="the card uses key 7 version 1, this station holds none"):
+        tap(desk, file, read_key_number=7)
+    facts = tap(desk, file, read_key_number=6)
+    assert facts.entitlement is not None
+    assert facts.purse is None
     assert keys("export-station", file, "--office", desk.office, "--guest", "6", "--with-debit").exit_code == 2
     assert keys("export-station", file, "--office", desk.office, "--guest", "2").exit_code == 2
 
@@ -158,6 +171,82 @@ def test_keys_are_renewed_side_by_side(desk: Desk) -> None:
     shown = keys("show", "--office", desk.office).output
     assert "key  0  master of the application     version 1: " in shown
     assert shown.count("version 2: ") == 10
+
+
+NEW = "five other words altogether now"
+
+
+def changed(desk: Desk, new: str = NEW, *, old: str = PASSPHRASE, typed: str = "") -> Result:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FORECOURT_CARD_NEW_PASSPHRASE", new)
+        return keys("passphrase", "--office", desk.office, passphrase=old, typed=typed)
+
+
+@pytest.mark.usefixtures("cheap")
+def test_the_vault_gets_a_new_passphrase_and_keeps_its_keys(desk: Desk) -> None:
+    vault = desk.office / "vault.json"
+    done = changed(desk)
+    assert (done.exit_code, "has a new passphrase. Put copies of it" in done.output) == (0, True), done.output
+    assert stat.S_IMODE(vault.stat().st_mode) == 0o600
+    assert open_vault(vault.read_bytes(), NEW).fingerprints() == desk.vault.fingerprints()
+    assert open_vault(vault.read_bytes(), NEW).public_key == desk.vault.public_key
+    refused = keys("show", "--office", desk.office)
+    assert (refused.exit_code, "the passphrase is wrong" in refused.output) == (1, True)
+    assert sorted(path.name for path in desk.office.iterdir()) == ["cards.toml", "log.jsonl", "vault.json"]
+    assert not {PASSPHRASE, NEW} & set(done.output.split("\n"))
+
+
+@pytest.mark.usefixtures("cheap")
+def test_a_passphrase_is_changed_by_files_or_by_typing_it_twice(desk: Desk) -> None:
+    old, new = write_key_file(desk.folder / "old", PASSPHRASE), write_key_file(desk.folder / "new", NEW)
+    words = ("passphrase", "--office", desk.office)
+    assert keys(*words, "--passphrase-file", old, "--new-passphrase-file", new).exit_code == 0
+    differing = keys(*words, passphrase="", typed=f"{NEW}\n{PASSPHRASE}\nanother one\n")
+    assert differing.exit_code == 1, "it is asked for again until both are the same"
+    assert "FORECOURT_CARD_NEW_PASSPHRASE" in differing.output
+    typed = keys(*words, passphrase="", typed=f"{NEW}\n{PASSPHRASE}\n{PASSPHRASE}\n")
+    assert typed.exit_code == 0, typed.output
+    assert desk.newest().fingerprints() == desk.vault.fingerprints()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("wrong horse battery staple", NEW, "was not changed: the passphrase is wrong, or the file of card keys was"),
+        (PASSPHRASE, "too short", "a passphrase has at least 12 characters: choose a longer one"),
+        (PASSPHRASE, PASSPHRASE, "was not changed: the new passphrase is the old one"),
+    ],
+)
+def test_a_passphrase_that_is_not_changed_leaves_the_vault_alone(desk: Desk, old: str, new: str, said: str) -> None:
+    before = (desk.office / "vault.json").read_bytes()
+    done = changed(desk, new, old=old)
+    assert (done.exit_code, said in done.output) == (1, True), done.output
+    assert (desk.office / "vault.json").read_bytes() == before
+
+
+@pytest.mark.usefixtures("cheap")
+def test_a_passphrase_whose_writing_fails_leaves_the_old_vault(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    vault = desk.office / "vault.json"
+    before = vault.read_bytes()
+
+    def fails(number: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fails)
+        done = changed(desk)
+    assert (done.exit_code, "was not changed (No space left on device): make room" in done.output) == (1, True)
+    assert vault.read_bytes() == before
+    assert changed(desk).exit_code == 0, "what the first try left is in nobody's way"
+
+
+@pytest.mark.parametrize("command", ["passphrase", "rotate"])
+def test_the_vault_is_changed_by_one_command_at_a_time(desk: Desk, command: str) -> None:
+    before = (desk.office / "vault.json").read_bytes()
+    with contextlib.closing(OfficeFolder(desk.office).log()):
+        done = keys(command, "--office", desk.office)
+    assert (done.exit_code, "another command works in" in done.output) == (1, True), done.output
+    assert (desk.office / "vault.json").read_bytes() == before
 
 
 @pytest.mark.parametrize("key", ["00", "zz" * 32, "00" * 33])

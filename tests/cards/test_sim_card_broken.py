@@ -102,7 +102,21 @@ def test_a_sale_has_no_more_frames_than_were_torn() -> None:
     sale(TornCard(purse(), Tear(FRAMES + 1, "before")))
 
 
-@pytest.mark.parametrize("text", ["", "7", "7:later", "after:7", "0:after", "-1:before"])
+@pytest.mark.parametrize("plan", ["commit:before", "commit:after", "commit2:before", "commit2:after"])
+def test_a_card_is_torn_at_the_end_of_a_transaction(plan: str) -> None:
+    sim = purse()
+    torn = TornCard(sim, Tear.parse(plan))
+    if "2" in plan:
+        sale(torn)
+    with pytest.raises(LeftField):
+        sale(torn)
+    (value,) = (file.value for file in sim.state.applications[0].files.values() if isinstance(file, ValueFile))
+    assert value == START - 200 * (("2" in plan) + ("after" in plan))
+    torn.reset()
+    assert torn.transmit(b"\x60") is not None, "put back, it is a good card"
+
+
+@pytest.mark.parametrize("text", ["", "7", "7:later", "after:7", "0:after", "-1:before", "commit0:after", ":after"])
 def test_a_plan_to_tear_that_says_nothing_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"7:after|from 1"):
         Tear.parse(text)

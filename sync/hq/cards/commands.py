@@ -31,6 +31,7 @@ from sync.hq.cards.folder import OfficeFolder
 from sync.hq.cards.log import LoadOutcome, Released
 from sync.hq.cards.network import OfficeError
 from sync.hq.cards.office import CardOffice, CardSlot
+from sync.hq.cards.renewal import parse_numbers, renew, to_renew
 from sync.hq.cards.showing import described, tail_of
 
 DONE_SUFFIX = ".done"
@@ -154,8 +155,23 @@ def load(card_number: str, amount: int, earlier_load: LoadOutcome | None, **desk
 @card.command("rotate-keys")
 @with_reader
 @click.option("--to-version", type=click.IntRange(1, 255), help="Instead of the newest version in the vault.")
-def rotate_keys(to_version: int | None, **desk: Any) -> None:
-    """Put the vault's newest keys on the card. A card that was torn away: give the same command again."""
+@click.option("--all", "all_cards", is_flag=True, help="All cards in use, one after the other, in any order.")
+@click.option(
+    "--batch",
+    metavar="FILE.csv",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="As --all, but only those of the column card_number, such as those of an issue.",
+)
+def rotate_keys(to_version: int | None, all_cards: bool, batch: Path | None, **desk: Any) -> None:
+    """Put the vault's newest keys on the card. A card that was torn away: give the same command again.
+
+    With many cards it goes on until all are done, or no card comes; given again, it goes on with those that are left.
+    """
+    if all_cards and batch is not None:
+        raise click.UsageError("say which cards: --all, or --batch FILE.csv")
+    if all_cards or batch is not None:
+        _renew_many(to_version, batch, desk)
+        return
     with at_the_desk(**desk) as (office, slot):
         slot.present()
         rotated, version = office.rotate(to_version)
@@ -202,6 +218,36 @@ def release(folder: Path, passphrase_file: Path | None, station: int, debit: str
     click.echo(signed)
 
 
+def _renew_many(to_version: int | None, batch: Path | None, desk: dict[str, Any]) -> None:
+    with said():
+        numbers = None if batch is None else parse_numbers(_text(batch), str(batch))
+    with at_the_desk(**desk) as (office, slot):
+        version = office.target_version(to_version)
+        for number, line in (numbers or {}).items():
+            if number not in office.register.issued:
+                raise OfficeError(f"{batch}, line {line}: this office issued no such card: check the number")
+        in_use = to_renew(office.register, version)
+        todo = {uid: number for uid, number in in_use.items() if numbers is None or number in numbers}
+        if not todo:
+            click.echo(f"all of these cards have keys of version {version}")
+            return
+        renewed = renew(todo, slot, lambda check: office.rotate(version, check), click.echo)
+        failed = f", {renewed.failed} failed" if renewed.failed else ""
+        click.echo(f"{renewed.done} cards were renewed now{failed}")
+        if renewed.left:
+            left = f"{len(renewed.left)} are left ({renewed.left_text}): give the same command again, it goes on"
+            raise OfficeError("; ".join(filter(None, (renewed.stopped, left))))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise OfficeError(f"{path} is not UTF-8 text: save it as UTF-8") from None
+    except OSError as error:
+        raise OfficeError(f"{path} cannot be read ({error.strerror})") from None
+
+
 def _form(path: Path) -> EntitlementForm:
     try:
         return read_form(path.read_bytes(), str(path))
@@ -217,14 +263,11 @@ def _say_issued(number: str, issued: Issued) -> None:
 def _issue_batch(path: Path, lock: bool, desk: dict[str, Any]) -> None:
     done_path = path.with_name(path.name + DONE_SUFFIX)
     with said():
+        lines = parse_batch(_text(path), str(path), lambda name: (path.parent / name).read_bytes())
         try:
-            text = path.read_text(encoding="utf-8")
-            lines = parse_batch(text, str(path), lambda name: (path.parent / name).read_bytes())
             done = parse_done(done_path.read_bytes() if done_path.exists() else b"", str(done_path))
-        except UnicodeDecodeError:
-            raise OfficeError(f"{path} is not UTF-8 text: save it as UTF-8") from None
         except OSError as error:
-            raise OfficeError(f"{path} cannot be read ({error.strerror})") from None
+            raise OfficeError(f"{done_path} cannot be read ({error.strerror})") from None
     with at_the_desk(**desk) as (office, slot):
         result = _run(lines, done, done_path, lock, office, slot)
         left = f", {result.left} are left" if result.left else ""

@@ -26,6 +26,7 @@ from sync.hq.cards.office import CardOffice, CardSlot, LoadUnknown
 SIMULATED_CARDS = "forecourt.simulated_cards"
 """The click context's `meta` holds a `SlotFactory` under this name."""
 PASSPHRASE_VARIABLE = "FORECOURT_CARD_PASSPHRASE"
+NEW_PASSPHRASE_VARIABLE = "FORECOURT_CARD_NEW_PASSPHRASE"
 WAIT_S = 60
 NOT_DONE, NOT_KNOWN = 1, 3
 
@@ -115,15 +116,22 @@ def opened(files: OfficeFolder, passphrase_file: Path | None) -> Vault:
 
 def passphrase(file: Path | None, *, confirm: bool) -> str:
     """From the file, the environment, or the keyboard. Raises OfficeError, KeyFileRefused."""
+    return _passphrase(file, PASSPHRASE_VARIABLE, "--passphrase-file", "passphrase", confirm=confirm)
+
+
+def new_passphrase(file: Path | None) -> str:
+    """As `passphrase`, for one that is to be. Raises OfficeError, KeyFileRefused."""
+    return _passphrase(file, NEW_PASSPHRASE_VARIABLE, "--new-passphrase-file", "new passphrase", confirm=True)
+
+
+def _passphrase(file: Path | None, variable: str, option: str, name: str, *, confirm: bool) -> str:
     if file is not None:
         text = passphrase_from(file)
-    elif (text := os.environ.get(PASSPHRASE_VARIABLE, "")) == "":
+    elif (text := os.environ.get(variable, "")) == "":
         try:
-            text = click.prompt("passphrase of the card keys", hide_input=True, confirmation_prompt=confirm, err=True)
+            text = click.prompt(f"{name} of the card keys", hide_input=True, confirmation_prompt=confirm, err=True)
         except click.Abort:
-            raise OfficeError(
-                f"the passphrase is needed: type it, or give --passphrase-file, or set {PASSPHRASE_VARIABLE}"
-            ) from None
+            raise OfficeError(f"the {name} is needed: type it, or give {option}, or set {variable}") from None
     if len(text) < PASSPHRASE_MIN:
         raise OfficeError(f"a passphrase has at least {PASSPHRASE_MIN} characters: choose a longer one")
     return text

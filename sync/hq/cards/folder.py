@@ -119,6 +119,11 @@ def write_whole(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     part.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # the name too outlasts a power cut from here on
+    finally:
+        os.close(folder)
 
 
 def passphrase_from(path: Path) -> str:

@@ -5,6 +5,7 @@ No command shows a key: versions and fingerprints only. Exit codes as in `desk`.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -22,8 +23,17 @@ from card_io.application import (
     PurseUnit,
 )
 from card_io.entitlement import key_id
-from card_io.vault import Vault
-from sync.hq.cards.desk import office_option, opened, passphrase, passphrase_option, said
+from card_io.errors import VaultRefused
+from card_io.vault import Vault, open_vault
+from sync.hq.cards.desk import (
+    NEW_PASSPHRASE_VARIABLE,
+    new_passphrase,
+    office_option,
+    opened,
+    passphrase,
+    passphrase_option,
+    said,
+)
 from sync.hq.cards.folder import OfficeFolder, write_whole
 from sync.hq.cards.network import OfficeError, PurseTable, parse_network, template
 
@@ -96,16 +106,51 @@ def rotate(folder: Path, passphrase_file: Path | None) -> None:
     """Make a new version of the application's keys beside the old ones. Cards keep the old until they are renewed."""
     with said():
         files = OfficeFolder(folder)
+        files.network()
         secret = passphrase(passphrase_file, confirm=False)
-        vault = files.vault(secret)
-        try:
-            renewed = vault.with_version(vault.version + 1, os.urandom)
-        except ValueError:
-            raise OfficeError("there is no version after 255: start a new network of cards") from None
-        files.put_vault(renewed.sealed(secret, os.urandom))
+        with contextlib.closing(files.log()):  # its lock: nobody else changes the vault between reading and writing
+            vault = files.vault(secret)
+            try:
+                renewed = vault.with_version(vault.version + 1, os.urandom)
+            except ValueError:
+                raise OfficeError("there is no version after 255: start a new network of cards") from None
+            files.put_vault(renewed.sealed(secret, os.urandom))
     click.echo(
         f"keys of version {renewed.version} made. First give them to every station (forecourt keys export-station), "
         "then put them on the cards (forecourt card rotate-keys)"
+    )
+
+
+@keys.command("passphrase")
+@office_option
+@passphrase_option
+@click.option(
+    "--new-passphrase-file",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help=f"An owner-only file with the new one. Else {NEW_PASSPHRASE_VARIABLE} is read, or it is asked for, twice.",
+)
+def change_passphrase(folder: Path, passphrase_file: Path | None, new_passphrase_file: Path | None) -> None:
+    """Put the vault under a new passphrase. Its keys stay; copies of the old file open with the old passphrase."""
+    with said():
+        files = OfficeFolder(folder)
+        files.network()
+        with contextlib.closing(files.log()):  # its lock, as above
+            old = passphrase(passphrase_file, confirm=False)
+            try:
+                vault = files.vault(old)
+            except VaultRefused as error:
+                raise OfficeError(f"{files.vault_path} was not changed: {error}") from None
+            new = new_passphrase(new_passphrase_file)
+            if new == old:
+                raise OfficeError(f"{files.vault_path} was not changed: the new passphrase is the old one")
+            sealed = vault.sealed(new, os.urandom)
+            if open_vault(sealed, new).fingerprints() != vault.fingerprints():
+                raise OfficeError(f"{files.vault_path} was not changed: what was to be written could not be read again")
+            files.put_vault(sealed)
+    click.echo(
+        f"{files.vault_path} has a new passphrase. Put copies of it in place of the old ones: "
+        "those still open with the old passphrase"
     )
 
 
@@ -117,7 +162,7 @@ def rotate(folder: Path, passphrase_file: Path | None) -> None:
 @click.option(
     "--guest",
     type=click.IntRange(GUEST_KEY_NUMBERS[0], GUEST_KEY_NUMBERS[-1]),
-    help="For another acquirer's stations: the key of this slot (5 to 9) alone; it proves cards, no more.",
+    help="For another acquirer's stations: the key of this slot (5 to 9) alone; it reads cards, no more.",
 )
 @click.option("--replace", is_flag=True, help="Write over a key file that is there.")
 def export_station(

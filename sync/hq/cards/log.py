@@ -121,6 +121,10 @@ class Register:
         """UID by card number: every number that was ever begun on a card which was not wiped before it was done."""
         self.issued: set[str] = set()
         self.wiped: set[str] = set()
+        self.replaced: set[str] = set()
+        """Numbers of lost and broken cards in whose place others were made."""
+        self.key_versions: dict[bytes, int] = {}
+        """The version of a card's keys by UID, as far as this office put it there."""
         self.open_loads: dict[bytes, Loading] = {}
         self.proofs: list[tuple[str, CardProof]] = []
         """What cards signed at this office, with the card's number."""
@@ -135,10 +139,13 @@ class Register:
 
     def take(self, event: Event) -> None:
         match event:
-            case Issuing(card_number=number, uid=uid):
+            case Issuing(card_number=number, uid=uid, replaces=replaced):
                 self.cards[number] = uid
-            case Issued(card_number=number):
+                if replaced:
+                    self.replaced.add(replaced)
+            case Issued(card_number=number, uid=uid, key_version=version):
                 self.issued.add(number)
+                self.key_versions[uid] = version
             case NotIssued(card_number=number):
                 self.cards.pop(number, None)
             case Wiped(uid=uid):
@@ -161,8 +168,8 @@ class Register:
                         self.proofs.append((began.card_number, proof))
             case Released(station=station, debit=debit, amount=amount):
                 self.releases[station, debit] = amount
-            case Rotated():
-                pass  # the card says its version itself
+            case Rotated(uid=uid, key_version=version):
+                self.key_versions[uid] = version
 
     def numbers_on(self, uid: bytes) -> list[str]:
         """The numbers that are on this card: one, or none after it was wiped."""

@@ -21,13 +21,17 @@ class PurseTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Network(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The file as it is written. `transaction_mac`: None is "where there is a purse"; EV1 cards have none."""
+    """The file as it is written. `transaction_mac`: None is "where there is a purse"; EV1 cards have none.
+
+    `guests`: other acquirers' stations can be let in to read; EV1 cards have none.
+    """
 
     aid: str
     system: str
     issuer: str
     scheme: str
     transaction_mac: bool | None = None
+    guests: bool = True
     purse: PurseTable | None = None
 
     @property
@@ -43,8 +47,8 @@ class Network(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def layout(self, mac_key_version: int) -> CardLayout:
         """What is on its cards."""
         if self.purse is None:
-            return CardLayout(self.parts, mac_key_version=mac_key_version)
-        return CardLayout(self.parts, self.purse.unit, self.purse.max, mac_key_version)
+            return CardLayout(self.parts, mac_key_version=mac_key_version, guests=self.guests)
+        return CardLayout(self.parts, self.purse.unit, self.purse.max, mac_key_version, self.guests)
 
     def header(self, card_number: str, key_version: int) -> CardHeader:
         """File 01 of one card. Raises OfficeError for a number that is none."""
@@ -82,6 +86,7 @@ issuer = "{issuer}"          # on each card, 1 to 8 letters and digits
 scheme = "{scheme}"          # the card programme, 1 to 4 letters and digits
 
 # transaction_mac = true  # cards sign what is done to them; false for DESFire EV1. Without it: where there is a purse
+# guests = false          # no other network's stations ever read the cards; without it, those with a guest's key
 
 {there}                 # value on the card, spent without any network
 {mark}unit = "{unit}"   # money_minor, volume_ml or points

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from card_io.application import CARD_KEY_NUMBER, TRANSACTION_MAC_KEY_NUMBER, CardProfile, masked
+from card_io.application import CARD_KEY_NUMBER, READ_KEY_NUMBER, TRANSACTION_MAC_KEY_NUMBER, CardProfile, masked
 from card_io.entitlement_form import EntitlementForm
-from card_io.errors import AnotherCard, CardTaken, NotOurCard
+from card_io.errors import AnotherCard, CardTaken, KeyMissing, NotOurCard
 from card_io.facts import CardFacts, Purse
 from card_io.inspect_card import CardReading, ReadSession, Verified, VerifySession
 from card_io.issue import Issued as IssuedCard
@@ -27,6 +27,8 @@ from sync.hq.cards.log import Event, Issued, Issuing, Loaded, Loading, LoadOutco
 from sync.hq.cards.network import Network, OfficeError
 
 SALT_LENGTH = 8
+NEXT_CARD = "*"
+"""A place: whichever card comes next. Of a stack of simulated ones each comes once."""
 
 T = TypeVar("T")
 
@@ -35,7 +37,7 @@ class CardSlot(Protocol):
     """Where the cards are put. All methods raise CardError."""
 
     def present(self, place: str = "") -> None:
-        """Waits for a card and takes it. `place` names it where there is a stack of simulated ones."""
+        """Waits for a card and takes it. `place` names it where there is a stack of simulated ones, or is NEXT_CARD."""
 
     def run(self, session: CardSession[T]) -> T:
         """A whole session with that card."""
@@ -93,6 +95,11 @@ class CardOffice:
     def layout(self) -> CardLayout:
         return self._network.layout(self._vault.newest(TRANSACTION_MAC_KEY_NUMBER))
 
+    @property
+    def register(self) -> Register:
+        """What the office did until now."""
+        return self._log.register
+
     def issue(self, number: str, form: EntitlementForm, *, lock: bool = True, replaces: str = "") -> IssuedCard:
         """Puts this number and these rights on the card; run again after a tear, it goes on where it was.
 
@@ -139,10 +146,24 @@ class CardOffice:
     def verify(self) -> Verified:
         return self._slot.run(VerifySession(self.profile, self._vault, self._random_bytes, layout=self.layout))
 
-    def rotate(self, target: int | None = None) -> tuple[RotatedCard, int]:
-        """All keys to this version, or the newest; what was changed, and the version."""
+    def target_version(self, target: int | None = None) -> int:
+        """The version to which `rotate` brings cards. Raises KeyMissing for one that the vault does not have."""
         version = self._vault.version if target is None else target
-        rotated = self._slot.run(RotateKeysSession(self.profile, self._vault, self._random_bytes, target=version))
+        if version not in self._vault.fingerprints()[READ_KEY_NUMBER]:
+            raise KeyMissing(f"the vault has no keys of version {version}")
+        return version
+
+    def rotate(
+        self, target: int | None = None, check: Callable[[bytes], None] = lambda uid: None
+    ) -> tuple[RotatedCard, int]:
+        """All keys to this version, or the newest; what was changed, and the version.
+
+        `check` gets the card's UID before anything is changed, and may raise a CardError.
+        """
+        version = self.target_version(target)
+        rotated = self._slot.run(
+            RotateKeysSession(self.profile, self._vault, self._random_bytes, target=version, check=check)
+        )
         self._log.note(Rotated(self._now_ms(), rotated.uid, version))
         return rotated, version
 
