@@ -1,7 +1,8 @@
-"""The bench: simulated pumps, card readers and a printer on real ports, in real time, for any program to talk to.
+"""The bench: simulated pumps, card readers, keypads and a printer on real ports, in real time, for any program.
 
-Pumps hang on the lines that bench.toml names, readers on TCP, the printer on a pseudo terminal; behind a small control
-port are the window, a customer's hands, and the faults. Simulated customers may come by themselves. Knows no protocol.
+Pumps hang on the lines that bench.toml names, readers and keypads on TCP, the printer on a pseudo terminal; behind a
+small control port are the window, a customer's hands, and the faults. Simulated customers may come by themselves. Knows
+no protocol.
 """
 
 import asyncio
@@ -22,9 +23,19 @@ from sim.bench_file import BenchError, BenchLine, BenchPlan, load
 from sim.cards.card import SimCard
 from sim.cards.tcp import TcpReaderDevice
 from sim.chance import Chance
-from sim.control import ControlError, ControlPort, FaultView, NozzleView, PumpView, Standing, Totals
+from sim.control import (
+    ControlError,
+    ControlPort,
+    FaultView,
+    KeypadView,
+    NozzleView,
+    PumpView,
+    Standing,
+    Totals,
+)
 from sim.customers import BRISK, EASY, Customer, Pays, Quota, Street, stream
 from sim.faults import FaultError, Faults, FaultyTwin, make_fault
+from sim.keypads import TcpKeypadDevice
 from sim.printer import PrintedSlip, PrinterTwin, serve_pty
 from sim.pumps.lines import NETWORK_SILENCE_US, NetLine, Raw, Rfc2217, SerialLine
 from sim.pumps.port import LineEnd, PtyLine
@@ -56,6 +67,7 @@ class Bench:
         self.street = Street()
         self._readers: dict[int, TcpReaderDevice] = {}
         self._cards: dict[str, SimCard] = {}
+        self._keypads: dict[int, TcpKeypadDevice] = {}
         for index, line in enumerate(plan.lines):
             if line.table.transport == "serial" and not real_port:
                 raise BenchError(
@@ -77,6 +89,7 @@ class Bench:
                 stack.push_async_callback(device.stop)
                 self._readers[number] = device
                 say(f"reader {number} 127.0.0.1:{device.port}")
+            await self._open_keypads(stack, say)
             if self._file.printer != "none":
                 printer = serve_pty(PrinterTwin(MODELS[self._file.printer], 42), self._slip)
                 stack.callback(printer.close)
@@ -132,6 +145,17 @@ class Bench:
             raise BenchError(f"line {table.name}: port {table.port} cannot be opened ({error})") from error
         stack.push_async_callback(net.close)
         return net.where
+
+    async def _open_keypads(self, stack: contextlib.AsyncExitStack, say: Callable[[str], None]) -> None:
+        for table in self._file.keypads:
+            device = TcpKeypadDevice(table.port)
+            try:
+                await device.start()
+            except OSError as error:
+                raise BenchError(f"keypad {table.point}: port {table.port} is taken ({error.strerror})") from error
+            stack.push_async_callback(device.stop)
+            self._keypads[table.point] = device
+            say(f"keypad {table.point} 127.0.0.1:{device.port}")
 
     async def _open_control(self, stack: contextlib.AsyncExitStack) -> str:
         server = ControlPort(self._asked)
@@ -209,6 +233,8 @@ class Bench:
                 return [self._view(number) for number in self.twins]
             case control.AskFaults():
                 return self._faults()
+            case control.AskKeypads() | control.TypeKeys():
+                return self._at_keypads(ask)
             case control.Inject(pump, fault, count, values):
                 self._twin(pump).faults.order(make_fault(fault, count, values), self._now())
                 return self._faults()
@@ -247,6 +273,22 @@ class Bench:
             known = ", ".join(self._cards) or "none: set card_keys in bench.toml"
             raise ControlError(f"there is no card {ask.card}: expected one of {known}")
         reader.insert(self._cards[ask.card])
+
+    def _at_keypads(self, ask: control.KeypadAsk) -> list[KeypadView]:
+        if isinstance(ask, control.AskKeypads):
+            return [_keypad_view(*pair) for pair in sorted(self._keypads.items())]
+        keypad = self._keypads.get(ask.point)
+        if keypad is None:
+            known = ", ".join(map(str, sorted(self._keypads))) or "none: give it one with [[keypads]] in bench.toml"
+            raise ControlError(f"point {ask.point} has no keypad: expected one of {known}")
+        if not keypad.twin.asks:
+            raise ControlError(f"the keypad of point {ask.point} asks nothing now: see `forecourt sim keypads`")
+        try:
+            for key in ask.keys:
+                keypad.press(key)
+        except ValueError as error:
+            raise ControlError(str(error)) from error
+        return [_keypad_view(ask.point, keypad)]
 
     def _twin(self, number: int) -> FaultyTwin:
         if number not in self.twins:
@@ -298,6 +340,10 @@ class Bench:
             Standing(number, visit.pays, visit.holder.plate if visit.holder else "")
             for number, visit in sorted(self.street.standing.items())
         ]
+
+
+def _keypad_view(point: int, keypad: TcpKeypadDevice) -> KeypadView:
+    return KeypadView(point, keypad.twin.rows, keypad.twin.asks, keypad.connected)
 
 
 async def _end(tasks: list[asyncio.Task[None]]) -> None:

@@ -102,6 +102,13 @@ class PumpTable(_Table, frozen=True):
     options: dict[str, Any] = {}
 
 
+class KeypadTable(_Table, frozen=True):
+    """The keypad at a pump, and the port that it listens on; 0 takes a free one."""
+
+    point: int
+    port: int = 0
+
+
 class BenchFile(_Table, frozen=True):
     """bench.toml. Ports of 0 take a free one; `links` is a folder of stable names for the pseudo terminals."""
 
@@ -116,6 +123,7 @@ class BenchFile(_Table, frozen=True):
     customers: CustomersTable | None = None
     lines: tuple[LineTable, ...] = ()
     pumps: tuple[PumpTable, ...] = ()
+    keypads: tuple[KeypadTable, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +227,7 @@ class _Check:
         lines = file.lines or tuple(LineTable(name) for name in LINES)
         pumps = file.pumps or tuple(_of_place(place) for place in PLACES)
         made = self._pumps(pumps, self._lines(lines), currency)
+        self._keypads({pump.place.number for pump in made})
         if file.customers is not None and not file.card_keys:
             raise _WrongError("card_keys", "customers need the station's keys/cards.json to have cards made")
         return BenchPlan(
@@ -337,6 +346,18 @@ class _Check:
         for index, port in enumerate(ports):
             _port(f"reader_ports[{index}]", port)
         return dict(zip(numbers, ports, strict=False))
+
+    def _keypads(self, numbers: set[int]) -> None:
+        at: set[int] = set()
+        for index, keypad in enumerate(self._file.keypads):
+            key = f"keypads[{index}]"
+            if keypad.point not in numbers:
+                known = ", ".join(map(str, sorted(numbers)))
+                raise _WrongError(f"{key}.point", f"{keypad.point}: no pump stands there, expected one of {known}")
+            if keypad.point in at:
+                raise _WrongError(f"{key}.point", f"{keypad.point} has a keypad already")
+            _port(f"{key}.port", keypad.port)
+            at.add(keypad.point)
 
 
 def _of_place(place: Place) -> PumpTable:

@@ -1,8 +1,8 @@
 """The bench's control port: one JSON object a line over TCP, for tests, demonstrations and curious people.
 
-What one sees through the window (`totals`, `street`, `pumps`), what a customer's hands do (`lift`, `squeeze`,
-`hang_up`, `insert_card`, `remove_card`), and what goes wrong (`inject`, `clear`, `faults`). Listens on this machine
-only. Knows the words and the wire, and no device.
+What one sees through the window (`totals`, `street`, `pumps`, `keypads`), what a customer's hands do (`lift`,
+`squeeze`, `hang_up`, `insert_card`, `remove_card`, `type`), and what goes wrong (`inject`, `clear`, `faults`). Listens
+on this machine only. Knows the words and the wire, and no device.
 """
 
 import asyncio
@@ -83,7 +83,32 @@ class RemoveCard(_Ask, frozen=True, tag="remove_card"):
     pump: int
 
 
-Ask = AskTotals | AskStreet | AskPumps | AskFaults | Inject | Clear | Lift | Squeeze | HangUp | InsertCard | RemoveCard
+class AskKeypads(_Ask, frozen=True, tag="keypads"):
+    pass
+
+
+class TypeKeys(_Ask, frozen=True, tag="type"):
+    """Press keys at the keypad of a point, one after the other: "0" to "9", "enter", "clear", "cancel"."""
+
+    point: int
+    keys: tuple[str, ...]
+
+
+KeypadAsk = AskKeypads | TypeKeys
+Ask = (
+    AskTotals
+    | AskStreet
+    | AskPumps
+    | AskFaults
+    | Inject
+    | Clear
+    | Lift
+    | Squeeze
+    | HangUp
+    | InsertCard
+    | RemoveCard
+    | KeypadAsk
+)
 WORDS = ", ".join(str(kind.__struct_config__.tag) for kind in Ask.__args__)
 
 
@@ -130,6 +155,15 @@ class PumpView(msgspec.Struct, frozen=True):
     faults: tuple[str, ...]
 
 
+class KeypadView(msgspec.Struct, frozen=True):
+    """What a driver sees at the keypad of a point. `asks`: keys are wanted; `connected`: a station is there."""
+
+    point: int
+    rows: tuple[str, str]
+    asks: bool
+    connected: bool
+
+
 class FaultView(msgspec.Struct, frozen=True):
     """A fault that is ordered. `left`: how often it is still to happen; none: until it is cleared."""
 
@@ -143,7 +177,7 @@ class Complaint(msgspec.Struct, frozen=True):
     error: str
 
 
-Answer = Totals | list[Standing] | list[PumpView] | list[FaultView] | PumpView
+Answer = Totals | list[Standing] | list[PumpView] | list[FaultView] | list[KeypadView] | PumpView
 
 
 class ControlPort:

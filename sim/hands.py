@@ -1,4 +1,4 @@
-"""The commands `forecourt sim pumps|lift|squeeze|hang-up|...`: a customer's eyes and hands at a running bench.
+"""The commands `forecourt sim pumps|lift|squeeze|hang-up|type|...`: a customer's eyes and hands at a running bench.
 
 Each is one call of the control port. Knows no protocol and no pump.
 """
@@ -7,8 +7,21 @@ from pathlib import Path
 
 import click
 
+from controller.domain.keypad_words import COLUMNS
 from sim.asking import asked, bench_option, control_option, pump_number
-from sim.control import Ask, AskPumps, HangUp, InsertCard, Lift, PumpView, RemoveCard, Squeeze
+from sim.control import (
+    Ask,
+    AskKeypads,
+    AskPumps,
+    HangUp,
+    InsertCard,
+    KeypadView,
+    Lift,
+    PumpView,
+    RemoveCard,
+    Squeeze,
+    TypeKeys,
+)
 
 _pump = click.argument("pump")
 
@@ -68,6 +81,33 @@ def insert_card(pump: str, card: str, control: str | None, folder: Path) -> None
 def remove_card(pump: str, control: str | None, folder: Path) -> None:
     """Take the card away from the reader of PUMP."""
     _do(RemoveCard(pump_number(pump)), control, folder)
+
+
+@click.command("type")
+@_pump
+@click.argument("keys", nargs=-1, required=True, metavar="KEYS...")
+@control_option
+@bench_option
+def type_keys(pump: str, keys: tuple[str, ...], control: str | None, folder: Path) -> None:
+    """Press KEYS at the keypad of PUMP: digits, and the words enter, clear and cancel."""
+    single = tuple(key for word in keys for key in (word if word.isdecimal() else (word,)))
+    order = TypeKeys(pump_number(pump), single)
+    _show_keypads(asked(control, folder, lambda client: client.ask(order, list[KeypadView])))
+
+
+@click.command()
+@control_option
+@bench_option
+def keypads(control: str | None, folder: Path) -> None:
+    """Show what a driver reads at each keypad of a running bench; a PIN is stars there."""
+    _show_keypads(asked(control, folder, lambda client: client.ask(AskKeypads(), list[KeypadView])))
+
+
+def _show_keypads(views: list[KeypadView]) -> None:
+    for view in views:
+        there = "" if view.connected else "  no station is connected"
+        first, second = (row.ljust(COLUMNS) for row in view.rows)
+        click.echo(f"keypad{view.point}  [{first}]{there}\n{'':9}[{second}]")
 
 
 def _do(what: Ask, control: str | None, folder: Path) -> None:
