@@ -17,7 +17,8 @@ from tests.crash.cuts import Outcome, Run
 
 CUTS = 1_000_000
 CUTS_A_PIECE = 2_000
-PROGRESS = 50
+PROGRESS = 5
+"""A line each so many pieces: about four a minute."""
 
 
 def piece(count: int, seed: int) -> Outcome:
@@ -36,8 +37,8 @@ def main() -> int:
         work = partial(piece, min(CUTS_A_PIECE, asked.cuts))
         for number, found in enumerate(pool.imap(work, range(asked.seed, asked.seed + pieces)), 1):
             total.add(found)
-            if number % PROGRESS == 0:
-                _say(f"  {total.cuts:,} cuts, {'clean' if total.clean else 'NOT CLEAN'}")
+            if number % PROGRESS == 0 and number < pieces:
+                _say(progress(total, pieces * CUTS_A_PIECE, time.monotonic() - began))
     _say(report(total, pieces, time.monotonic() - began))
     return 0 if total.clean else 1
 
@@ -45,6 +46,13 @@ def main() -> int:
 def _say(text: str) -> None:
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
+
+
+def progress(found: Outcome, out_of: int, took_s: float) -> str:
+    """How far a run is, in one line."""
+    left_min = took_s * (out_of - found.cuts) / max(found.cuts, 1) / 60
+    what = f"{found.lost} lost, {found.doubled} doubled, {found.corrupt} corrupt"
+    return f"  {found.cuts:>9,} of {out_of:,} cuts: {what}; about {left_min:.0f} min left"
 
 
 def report(found: Outcome, pieces: int, took_s: float) -> str:
