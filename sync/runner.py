@@ -13,6 +13,7 @@ from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from controller.domain.headquarters import SetApart
 from controller.domain.records import GENESIS, Row
 from controller.domain.seams import US_PER_MS, US_PER_S, Clock, Randomness
 from sync.station import HEARTBEAT_US, Ending, LookUp, Outcome, RequestLane, SendAfter, SendRequest, Uplink, Wait
@@ -86,7 +87,7 @@ class LinkRunner:
     """One station's link: `run()` it as a task, `notify()` it after each commit, `ask()` it questions.
 
     `on_status` is called on the loop whenever the status has changed. `on_late` gets an answer that came after its
-    request had ended as unknown.
+    request had ended as unknown; `on_set_apart` each sum that headquarters says is set apart here.
     """
 
     def __init__(
@@ -100,6 +101,7 @@ class LinkRunner:
         randomness: Randomness,
         on_status: Callable[[LinkStatus], None] | None = None,
         on_late: Callable[[Outcome], None] | None = None,
+        on_set_apart: Callable[[SetApart], None] | None = None,
         heartbeat_us: int | None = HEARTBEAT_US,
     ) -> None:
         self._station = station
@@ -109,6 +111,7 @@ class LinkRunner:
         self._clock = clock
         self._on_status = on_status
         self._on_late = on_late
+        self._on_set_apart = on_set_apart
         self._uplink = Uplink(
             station,
             cursor=outbox.cursor,
@@ -194,6 +197,9 @@ class LinkRunner:
             self._uplink.failed(f"headquarters' answer cannot be read: {error}", self._now_us(), refused=True)
         else:
             self._uplink.acknowledged(acknowledgement, self._now_us())
+            if acknowledgement.station == self._station and self._on_set_apart is not None:
+                for told in acknowledgement.set_apart:
+                    self._on_set_apart(told)
 
     async def _run_lane(self) -> None:
         while True:

@@ -20,6 +20,8 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from controller.domain.headquarters import SetApart
+from controller.domain.questions import Question, QuestionAnswer
 from controller.domain.records import EPOCH_BYTES, HASH_BYTES, Row, RowName
 
 WIRE_VERSION = 1
@@ -130,12 +132,14 @@ class Acknowledgement(msgspec.Struct, frozen=True, array_like=True):
     `position`: the head of the branch that the batch lies on (None: nothing at all). `known`: more rows that are on
     disk, the batch's last one first, then heads of branches and, when an ancestor is sought, older rows at
     doubling distances. Whichever of these is the sender's own row and the latest, is where to go on from.
+    `set_apart`: what is set apart at the station and is not in the rows that came yet.
     """
 
     station: StationId
     position: Position | None
     known: Annotated[tuple[Position, ...], msgspec.Meta(max_length=MAX_KNOWN)]
     expects: Expects
+    set_apart: Annotated[tuple[SetApart, ...], msgspec.Meta(max_length=MAX_KNOWN)] = ()
 
 
 class BalanceAsk(msgspec.Struct, frozen=True, array_like=True, tag="balance"):
@@ -144,8 +148,8 @@ class BalanceAsk(msgspec.Struct, frozen=True, array_like=True, tag="balance"):
     account: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ACCOUNT_LETTERS)]
 
 
-Ask = BalanceAsk
-"""What a station may ask. A union, once there is a second question."""
+Ask = BalanceAsk | Question
+"""What a station may ask."""
 
 
 class Request(msgspec.Struct, frozen=True, array_like=True):
@@ -171,7 +175,7 @@ class RefusedAnswer(msgspec.Struct, frozen=True, array_like=True, tag="refused")
     text: str
 
 
-Answer = BalanceAnswer | RefusedAnswer
+Answer = BalanceAnswer | RefusedAnswer | QuestionAnswer
 
 
 class Reply(msgspec.Struct, frozen=True, array_like=True):

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from controller.domain.records import GENESIS, Body, Row, RowName
 from sync.hq.books import Books
+from sync.hq.prepaid import allotments_due
 from sync.hq.schema import branches, rows, stations
 from sync.wire import MAX_KNOWN, Acknowledgement, Expects, NameReused, Position
 
@@ -158,4 +159,6 @@ class Append:
                 .order_by(rows.c.seq.desc())
             )
             known += [Position(bytes(r.epoch), r.seq, bytes(r.hash)) for r in self._db.execute(query)]
-        return Acknowledgement(self._station, self._heads.get(branch), tuple(dict.fromkeys(known))[:MAX_KNOWN], expects)
+        told = tuple(dict.fromkeys(known))[:MAX_KNOWN]
+        due = allotments_due(self._db, self._station)
+        return Acknowledgement(self._station, self._heads.get(branch), told, expects, due)

@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from controller.domain.records import Body, Delivery, RowName, Settlement, TenderKind, TestMeasure
+from sync.hq.prepaid_rows import PrepaidRows
 from sync.hq.schema import oddities, postings, sales
 
 UNKNOWN_DELIVERY = "settles_unknown_delivery"
@@ -94,6 +95,7 @@ class Books:
                 self._db.execute(insert, entries)
         if settled_before:
             self._db.execute(_SETTLE, settled_before)
+        PrepaidRows(self._db, self._station, self._now_ms).enter(bodies)
         return moved
 
     def _named(self, body: Body) -> dict[str, Any]:

@@ -14,11 +14,21 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
+from controller.machine import MachineRandomness
+from sync.hq.account_commands import COMMANDS as ACCOUNT_COMMANDS
 from sync.hq.cards.check_command import check_cards
-from sync.hq.config import Config, ConfigError, database_of, load_config, template
+from sync.hq.code_commands import qr
+from sync.hq.config import Config, ConfigError, beside, database_of, load_config, template
+from sync.hq.exchange.commands import exchange
 from sync.hq.hold import StoreBusy, StoreError
+from sync.hq.office import MESSAGES, Office
+from sync.hq.portal.commands import portal
+from sync.hq.programmes.commands import programme_group
+from sync.hq.programmes.opening import open_desk
+from sync.hq.programmes.redeeming import Redemptions
 from sync.hq.running import ask_running
 from sync.hq.serve import STATIONS_PATH, CannotListen, Enrolment, build_app, listen, serve, url_of
+from sync.hq.sms import Spool
 from sync.hq.store import Store, Totals
 from sync.wire import WireError, check_station_id
 
@@ -37,6 +47,12 @@ def hq() -> None:
 
 
 hq.add_command(check_cards)
+hq.add_command(programme_group)
+hq.add_command(exchange)
+hq.add_command(portal)
+hq.add_command(qr)
+for command in ACCOUNT_COMMANDS:
+    hq.add_command(command)
 
 
 @hq.command()
@@ -108,7 +124,17 @@ def serve_command(config_path: Path, port: int | None) -> None:
     store.say_url(url)
     mark = "SIMULATION " if config.simulated else ""
     try:
-        serve(build_app(config, store, _wall_ms), sock, lambda: click.echo(f"{mark}headquarters ready at {url}"))
+        programmes = open_desk(config, config_path, store.commit)
+        office = Office(config, config_path, store, programmes, _wall_ms)
+    except (ConfigError, StoreError) as error:
+        store.close()
+        sock.close()
+        _fail(str(error))
+    try:
+        spool = Spool(beside(MESSAGES, config_path), _wall_ms)
+        points = Redemptions(programmes, spool, MachineRandomness())
+        app = build_app(config, store, _wall_ms, programmes, office.routes, points)
+        serve(app, sock, lambda: click.echo(f"{mark}headquarters ready at {url}"))
     finally:
         store.close()
 

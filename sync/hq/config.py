@@ -6,6 +6,9 @@ from typing import Annotated
 
 import msgspec
 
+from controller.domain.programmes.rules import Product
+from sync.hq.programmes.vat import VatRate
+
 DEFAULT_PORT = 8480
 MIN_TOKEN_LETTERS = 16
 
@@ -37,6 +40,13 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tokens: Tokens
     simulated: bool = False
     listen: Listen = Listen()
+    programmes: tuple[str, ...] = ()
+    """Fuel programmes that are kept here: shipped names, or TOML files beside this one."""
+    list_key: str = ""
+    """The network's list key, a file relative to hq.toml: by it stations' tokens are known."""
+    products: dict[str, Product] = {}
+    """The programmes' word for a station's grade, where the grade's code is another."""
+    vat: tuple[VatRate, ...] = ()
 
 
 def load_config(path: Path) -> Config:
@@ -62,6 +72,11 @@ def database_of(config: Config, path: Path) -> Path | str:
     return config.database if "://" in config.database else path.parent / config.database
 
 
+def beside(name: str, path: Path) -> Path:
+    """A file that hq.toml (`path`) names."""
+    return path.parent / name
+
+
 def template(*, simulated: bool, read_token: str, admin_token: str) -> str:
     """A commented hq.toml."""
     return f"""\
@@ -72,6 +87,11 @@ simulated = {"true" if simulated else "false"}
 
 # A SQLite file, relative to this one.
 database = "hq.db"
+
+# Fuel programmes that are kept here: shipped names, or TOML files beside this one.
+# programmes = ["opet-kart", "lpg-pass"]
+# The network's list key, which stations have too: by it their cards and plates are known here.
+# list_key = "list.key"
 
 [listen]
 # 127.0.0.1 is this machine only. For stations over the Internet put a proxy with TLS in front of it.
@@ -84,4 +104,14 @@ port = {DEFAULT_PORT}
 # read: totals. admin: enrolling stations while the server runs.
 read = "{read_token}"
 admin = "{admin_token}"
+
+# Stations' grades whose code is no product's name: gasoline, diesel, autogas or cng.
+# [products]
+# lpg = "autogas"
+
+# Value added tax in the prices, in hundredths of a percent, and from which day on.
+# [[vat]]
+# product = "autogas"
+# from = 2026-01-01
+# rate = 2000
 """

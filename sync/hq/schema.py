@@ -92,7 +92,8 @@ postings = Table(
     Index("postings_by_account", "account"),
     sqlite_with_rowid=False,
 )
-"""What settlements (`seq`, `epoch`) did to accounts: an `account` tender takes its amount from the balance."""
+"""What settlements (`seq`, `epoch`) did to accounts: an `account` tender takes its amount from the balance. So does
+prepaid fuel of a lost delivery, by the row of the totaliser's word (`unreserved`)."""
 
 oddities = Table(
     "oddities",

@@ -10,7 +10,7 @@ import hmac
 import logging
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -21,12 +21,21 @@ from litestar.connection import ASGIConnection
 from litestar.exceptions import HTTPException, NotAuthorizedException
 from litestar.handlers.base import BaseRouteHandler
 from litestar.params import FromPath, FromQuery
+from litestar.types import ControllerRouterHandler
 
+from sync.hq import account_pages
+from sync.hq.answers import Answers
 from sync.hq.cards.claims import ClaimPage, page_of
 from sync.hq.config import Config
 from sync.hq.hold import StoreError, StoreFull
 from sync.hq.ingest import Ingest
-from sync.hq.requests import Requests
+from sync.hq.prepaid import AccountRefused, AccountView, Prepaid
+from sync.hq.programmes.desk import Desk
+from sync.hq.programmes.following import Following
+from sync.hq.programmes.pages import MAX_ASK_BYTES, PROGRAMMES_PATH
+from sync.hq.programmes.pages import answer as answer_ask
+from sync.hq.programmes.statements import DeskError
+from sync.hq.requests import Answering, Requests
 from sync.hq.store import Store, Totals
 from sync.wire import (
     BATCHES_PATH,
@@ -35,6 +44,7 @@ from sync.wire import (
     REQUESTS_PATH,
     NameReused,
     NotThisJournal,
+    SealedBatch,
     SignatureWrong,
     StationUnknown,
     TooLarge,
@@ -50,6 +60,8 @@ OCTETS = "application/octet-stream"
 
 _log = logging.getLogger("forecourt.hq")
 _T = TypeVar("_T")
+AtDesk = Callable[[Callable[[], Any]], Awaitable[Any]]
+"""Runs work on the thread that speaks to the database."""
 
 _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (TooLarge, 413),
@@ -58,6 +70,8 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (NameReused, 409),
     (NotThisJournal, 409),
     (WireError, 400),
+    (AccountRefused, 409),
+    (DeskError, 400),
     (StoreFull, 507),
     (StoreError, 503),
 )
@@ -87,46 +101,64 @@ class Enrolment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return key
 
 
-def build_app(config: Config, store: Store, wall_ms: Callable[[], int]) -> Litestar:
-    """The application. `wall_ms` gives the time; `store` is closed by whoever opened it, after the application."""
+def build_app(
+    config: Config,
+    store: Store,
+    wall_ms: Callable[[], int],
+    programmes: Desk | None = None,
+    more: Callable[[AtDesk], Sequence[ControllerRouterHandler]] = lambda at_desk: (),
+    points: Answering | None = None,
+) -> Litestar:
+    """The application. `wall_ms` gives the time; `store` is closed by whoever opened it, after the application.
+
+    `programmes`: the fuel programmes' desk, on the same store. `more`: other routes, given how to work at the desk.
+    `points`: who answers stations' questions of points.
+    """
     ingest = Ingest(store, simulated=config.simulated)
-    questions = Requests(store)
+    prepaid = Prepaid(store.commit)
+    questions = Requests(store, Answers(prepaid, points))
     desk = ThreadPoolExecutor(max_workers=1, thread_name_prefix="hq-store")
+    programmes = programmes or Desk(store.commit, ())
+    following = Following(programmes, store.station_ids(), desk.submit, wall_ms)
 
     async def at_desk(work: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(desk, work)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
+        following.start()
         yield
+        following.end()
         desk.shutdown(wait=True)
 
     @post(BATCHES_PATH, status_code=200, media_type=OCTETS)
     async def batches(request: Request[Any, Any, Any]) -> Response[bytes]:
         data = await request.body()
-        return Response(await at_desk(lambda: ingest.receive(data, wall_ms())))
+        answer = await at_desk(lambda: ingest.receive(data, wall_ms()))
+        following.heard(SealedBatch(data).station)
+        return Response(answer)
 
     @post(REQUESTS_PATH, status_code=200, media_type=OCTETS)
     async def requests(request: Request[Any, Any, Any]) -> Response[bytes]:
         data = await request.body()
         return Response(await at_desk(lambda: questions.receive(data, wall_ms())))
 
-    @get(STATIONS_PATH + "/{station:str}/totals", guards=[_bearer(config.tokens.read)])
+    @get(STATIONS_PATH + "/{station:str}/totals", guards=[bearer(config.tokens.read)])
     async def totals(station: FromPath[str]) -> Totals:
         try:
             return await at_desk(lambda: store.totals(check_station_id(station)))
         except StationUnknown as error:
             raise HTTPException(str(error), status_code=404) from error
 
-    @get(STATIONS_PATH, guards=[_bearer(config.tokens.read)])
+    @get(STATIONS_PATH, guards=[bearer(config.tokens.read)])
     async def known() -> list[str]:
         return await at_desk(store.station_ids)
 
-    @get(STATIONS_PATH + "/{station:str}/card-claims", guards=[_bearer(config.tokens.read)])
+    @get(STATIONS_PATH + "/{station:str}/card-claims", guards=[bearer(config.tokens.read)])
     async def card_claims(station: FromPath[str], after: FromQuery[int] = 0) -> ClaimPage:
         return await at_desk(lambda: page_of(store, check_station_id(station), after))
 
-    @post(STATIONS_PATH, status_code=200, guards=[_bearer(config.tokens.admin)])
+    @post(STATIONS_PATH, status_code=200, guards=[bearer(config.tokens.admin)])
     async def enrol(request: Request[Any, Any, Any]) -> dict[str, str]:
         try:
             enrolment = msgspec.json.decode(await request.body(), type=Enrolment)
@@ -141,14 +173,34 @@ def build_app(config: Config, store: Store, wall_ms: Callable[[], int]) -> Lites
             raise HTTPException(str(error), status_code=409) from error
         return {"station": enrolment.station}
 
+    @post([*account_pages.WORK], status_code=200, guards=[bearer(config.tokens.admin)])
+    async def order(request: Request[Any, Any, Any]) -> AccountView:
+        data, work = await request.body(), account_pages.WORK[request.url.path]
+        return await at_desk(lambda: work(prepaid, data, wall_ms()))
+
+    @get(account_pages.ACCOUNTS_PATH, guards=[bearer(config.tokens.read)])
+    async def accounts() -> list[AccountView]:
+        return await at_desk(prepaid.views)
+
+    @post(PROGRAMMES_PATH, status_code=200, guards=[bearer(config.tokens.admin)], request_max_body_size=MAX_ASK_BYTES)
+    async def programme(request: Request[Any, Any, Any]) -> Response[bytes]:
+        data = await request.body()
+        return Response(await at_desk(lambda: answer_ask(programmes, data, wall_ms())), media_type=MediaType.JSON)
+
     @get("/health")
     async def health() -> dict[str, bool]:
         return {"ok": True, "simulated": config.simulated}
 
     return Litestar(
-        [batches, requests, totals, known, card_claims, enrol, health],
+        [batches, requests, totals, known, card_claims, enrol, order, accounts, programme, health, *more(at_desk)],
         lifespan=[lifespan],
-        exception_handlers={WireError: _sentence, StoreError: _sentence, HTTPException: _http, Exception: _unforeseen},
+        exception_handlers={
+            WireError: _sentence,
+            StoreError: _sentence,
+            DeskError: _sentence,
+            HTTPException: _http,
+            Exception: _unforeseen,
+        },
         request_max_body_size=MAX_MESSAGE_BYTES,
         openapi_config=None,
         logging_config=None,
@@ -215,7 +267,8 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
-def _bearer(token: str) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], None]:
+def bearer(token: str) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], None]:
+    """Lets only those pass who send this token."""
     expected = f"Bearer {token}".encode()
 
     def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:

@@ -19,12 +19,12 @@ from sqlalchemy.pool import StaticPool
 from controller.domain.records import Body, Row
 from sync.hq.append import Append
 from sync.hq.hold import FileHold, StoreError, StoreFull
+from sync.hq.prepaid import balance_minor
 from sync.hq.schema import (
     SCHEMA_VERSION,
     branches,
     metadata,
     oddities,
-    postings,
     requests,
     rows,
     sales,
@@ -61,7 +61,7 @@ class Store:
     def __init__(self, engine: sa.Engine, hold: FileHold | None = None) -> None:
         self._engine = engine
         self._hold = hold
-        with self._commit() as db:
+        with self.commit() as db:
             metadata.create_all(db)
             version = db.execute(sa.select(schema.c.version)).scalar()
             if version is None:
@@ -103,7 +103,7 @@ class Store:
 
     def enrol(self, station: str, public_key: bytes, now_ms: int, *, replace: bool = False) -> None:
         """Make a station known by its key. The same again changes nothing; another key wants `replace`."""
-        with self._commit() as db:
+        with self.commit() as db:
             held = db.execute(sa.select(stations.c.public_key).where(stations.c.station_id == station)).scalar()
             if held == public_key:
                 return
@@ -116,7 +116,7 @@ class Store:
 
     def public_key(self, station: str) -> bytes:
         """The enrolled key. StationUnknown."""
-        with self._commit() as db:
+        with self.commit() as db:
             key = db.execute(_KEY, {"station": station}).scalar()
         if key is None:
             raise StationUnknown(f"station {station[:64]} is not enrolled here: run `forecourt hq enrol` for it")
@@ -129,29 +129,28 @@ class Store:
 
         StationUnknown; NameReused; StoreFull and StoreError, each with nothing stored.
         """
-        with self._commit() as db:
+        with self.commit() as db:
             home = db.execute(_HOME, {"station": station}).one_or_none()
             if home is None:
                 raise StationUnknown(f"station {station} is not enrolled here")
             return Append(db, station, home.branch, now_ms).run(after_seq, previous_hash, new)
 
     def balance_minor(self, account: str) -> int:
-        """What all stations' account tenders left: minus their sum."""
-        query = sa.select(sa.func.coalesce(sa.func.sum(postings.c.amount_minor), 0))
-        with self._commit() as db:
-            return int(db.execute(query.where(postings.c.account == account)).scalar_one())
+        """What was paid in, less what all stations' account tenders took."""
+        with self.commit() as db:
+            return balance_minor(db, account)
 
     def reply_of(self, station: str, command_id: str) -> tuple[bytes, bytes] | None:
         """What was asked under this id, and what was replied."""
         query = sa.select(requests.c.asked, requests.c.reply).where(
             requests.c.station_id == station, requests.c.command_id == command_id
         )
-        with self._commit() as db:
+        with self.commit() as db:
             found = db.execute(query).one_or_none()
         return None if found is None else (bytes(found.asked), bytes(found.reply))
 
     def keep_reply(self, station: str, command_id: str, asked: bytes, reply: bytes, now_ms: int) -> None:
-        with self._commit() as db:
+        with self.commit() as db:
             db.execute(
                 sa.insert(requests).values(
                     station_id=station, command_id=command_id, asked=asked, reply=reply, at_ms=now_ms
@@ -160,7 +159,7 @@ class Store:
 
     def totals(self, station: str) -> Totals:
         """The running totals. StationUnknown."""
-        with self._commit() as db:
+        with self.commit() as db:
             home = db.execute(sa.select(stations).where(stations.c.station_id == station)).one_or_none()
             if home is None:
                 raise StationUnknown(f"station {station[:64]} is not enrolled here")
@@ -191,7 +190,7 @@ class Store:
             sa.func.coalesce(sa.func.sum(sales.c.volume_ml), 0),
             sa.func.coalesce(sa.func.sum(sales.c.amount_minor), 0),
         ).where(mine, settled)
-        with self._commit() as db:
+        with self.commit() as db:
             count, volume_ml, amount_minor = db.execute(query).one()
             unpaid = db.execute(sa.select(sa.func.count()).select_from(sales).where(mine, ~closed)).scalar_one()
             kept = _count(db, rows, station)
@@ -207,14 +206,14 @@ class Store:
     def rows_of(self, station: str) -> Iterator[tuple[int, Row]]:
         """All rows of a station with their branch, by seq and then branch."""
         query = sa.select(rows.c.branch, rows.c.body, rows.c.hash).where(rows.c.station_id == station)
-        with self._commit() as db:
+        with self.commit() as db:
             found = db.execute(query.order_by(rows.c.seq, rows.c.branch)).all()
         for row in found:
             yield row.branch, Row(bytes(row.body), bytes(row.hash))
 
     def station_ids(self) -> list[str]:
         """All stations that are enrolled, in order."""
-        with self._commit() as db:
+        with self.commit() as db:
             return list(db.execute(sa.select(stations.c.station_id).order_by(stations.c.station_id)).scalars())
 
     def bodies(self, station: str, after_seq: int, seqs: int) -> tuple[list[bytes], bool]:
@@ -222,12 +221,13 @@ class Store:
         mine = rows.c.station_id == station
         query = sa.select(rows.c.body).where(mine, rows.c.seq > after_seq, rows.c.seq <= after_seq + seqs)
         later = sa.select(rows.c.seq).where(mine, rows.c.seq > after_seq + seqs).limit(1)
-        with self._commit() as db:
+        with self.commit() as db:
             found = [bytes(body) for body in db.execute(query.order_by(rows.c.seq, rows.c.branch)).scalars()]
             return found, db.execute(later).first() is not None
 
     @contextmanager
-    def _commit(self) -> Iterator[sa.Connection]:
+    def commit(self) -> Iterator[sa.Connection]:
+        """One transaction; what is done in it is on disk afterwards, or nothing of it. StoreFull, StoreError."""
         try:
             with self._engine.begin() as db:
                 yield db

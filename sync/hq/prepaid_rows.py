@@ -1,0 +1,121 @@
+"""What a station's rows say of prepaid money: which grant a delivery took, what it took of an allotment, what arrived.
+
+Runs within the transaction that stores the rows. Knows no chain and no question.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from controller.domain.allotments import HEADQUARTERS_POT, account_pot, token_pot
+from controller.domain.funds import Funds
+from controller.domain.grants import grant_command, grant_of
+from controller.domain.records import (
+    Allotted,
+    Authorised,
+    Body,
+    Delivery,
+    RowName,
+    Settlement,
+    TenderKind,
+    Unreserved,
+)
+from sync.hq.prepaid_tables import allotments, allotted_fills, grants
+from sync.hq.schema import postings
+
+RESERVED, VOIDED, SETTLED = "reserved", "voided", "settled"
+_ACCOUNT_POT = account_pot("")
+
+
+class PrepaidRows:
+    """Of one station."""
+
+    def __init__(self, db: sa.Connection, station: str, now_ms: int) -> None:
+        self._db = db
+        self._station = station
+        self._now_ms = now_ms
+
+    def enter(self, bodies: Sequence[Body]) -> None:
+        """In the order of the rows. Those of other funds cost nothing."""
+        for body in bodies:
+            match body.record:
+                case Authorised() as record if (asked := grant_of(record)) is not None:
+                    self._grant(
+                        grants.c.command_id == grant_command(asked),
+                        authorised_seq=body.name.seq,
+                        authorised_epoch=body.name.epoch,
+                    )
+                case Delivery(funds=Funds.PREPAID) as record:
+                    self._delivered(body.name, record)
+                case Settlement(delivery, tenders=tenders) if any(each.kind is TenderKind.ACCOUNT for each in tenders):
+                    self._settled(delivery)
+                case Unreserved(spent_minor=spent_minor) as record if spent_minor > 0:
+                    self._ran_out(body.name, record)
+                case Allotted() as record:
+                    self._arrived(record)
+                case _:
+                    pass
+
+    def _delivered(self, name: RowName, record: Delivery) -> None:
+        if (authorised := record.authorised) is not None:
+            named = grants.c.authorised_seq == authorised.seq, grants.c.authorised_epoch == authorised.epoch
+            if self._grant(*named, delivered_seq=name.seq, delivered_epoch=name.epoch):
+                return
+        self._fill(name, self._pot_of(record), record.amount_minor, posted=False)
+
+    def _pot_of(self, record: Delivery) -> str:
+        """The account, or the card's own pot, where there is one: as the station itself takes it."""
+        own = token_pot(record.token.key) if record.token is not None else ""
+        mine = allotments.c.station_id == self._station, allotments.c.account == own
+        known = self._db.execute(sa.select(allotments.c.allotment_id).where(*mine).limit(1)).first()
+        return own if known is not None else record.account
+
+    def _settled(self, delivery: RowName) -> None:
+        named = grants.c.delivered_seq == delivery.seq, grants.c.delivered_epoch == delivery.epoch
+        if not self._grant(*named, state=SETTLED):
+            mine = allotted_fills.c.station_id == self._station, allotted_fills.c.seq == delivery.seq
+            update = sa.update(allotted_fills).where(*mine, allotted_fills.c.epoch == delivery.epoch)
+            self._db.execute(update.values(posted=True))
+
+    def _ran_out(self, name: RowName, record: Unreserved) -> None:
+        """A delivery was lost, and this is what the totaliser told of it: it takes from the balance."""
+        authorised = record.authorised
+        account = record.pot.removeprefix(_ACCOUNT_POT)
+        if record.pot == HEADQUARTERS_POT:
+            named = grants.c.authorised_seq == authorised.seq, grants.c.authorised_epoch == authorised.epoch
+            mine = grants.c.station_id == self._station
+            account = self._db.execute(sa.select(grants.c.account).where(mine, *named)).scalar() or ""
+            self._grant(*named, state=SETTLED)
+        elif not record.pot.startswith(_ACCOUNT_POT):
+            return
+        else:
+            self._fill(name, account, record.spent_minor, posted=True)
+        if account:
+            spent = {"account": account, "amount_minor": -record.spent_minor, "booked_ms": self._now_ms}
+            self._db.execute(sa.insert(postings).values(**self._named(name), tender=0, **spent))
+
+    def _arrived(self, record: Allotted) -> None:
+        key = allotments.c.station_id == self._station, allotments.c.allotment_id == record.allotment_id
+        if not self._db.execute(sa.update(allotments).where(*key).values(arrived=True)).rowcount:
+            told = {
+                "station_id": self._station,
+                "allotment_id": record.allotment_id,
+                "account": record.pot.removeprefix(_ACCOUNT_POT),
+                "amount_minor": record.amount_minor,
+                "booked_ms": self._now_ms,
+                "arrived": True,
+            }
+            self._db.execute(sa.insert(allotments).values(**told))
+
+    def _grant(self, *which: sa.ColumnElement[bool], **values: Any) -> bool:
+        """Change a grant that still reserves; whether there is one."""
+        mine = grants.c.station_id == self._station, grants.c.state == RESERVED
+        return bool(self._db.execute(sa.update(grants).where(*mine, *which).values(**values)).rowcount)
+
+    def _fill(self, name: RowName, account: str, amount_minor: int, *, posted: bool) -> None:
+        fill = {"account": account, "amount_minor": amount_minor, "posted": posted}
+        self._db.execute(sa.insert(allotted_fills).values(**self._named(name), **fill))
+
+    def _named(self, name: RowName) -> dict[str, Any]:
+        return {"station_id": self._station, "seq": name.seq, "epoch": name.epoch}

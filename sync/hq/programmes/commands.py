@@ -1,0 +1,192 @@
+"""The commands `forecourt hq programme ...`: the finance department's. Also while the server runs: then it is asked.
+
+Each turns words into one question, and an error into a sentence and exit code 1. The real clock is put in here.
+"""
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NoReturn, TypeVar
+
+import click
+import msgspec
+
+from controller.domain.pins import SALT_BYTES
+from controller.machine import MachineRandomness
+from controller.pincheck import make_verifier
+from sync.hq.config import ConfigError, database_of, load_config
+from sync.hq.hold import StoreBusy, StoreError
+from sync.hq.programmes import pages, showing
+from sync.hq.programmes.asks import (
+    ActAnswer,
+    ActAsk,
+    Ask,
+    BalancesAnswer,
+    BalancesAsk,
+    EnterAnswer,
+    EnterAsk,
+    ListAnswer,
+    ListAsk,
+    PinAnswer,
+    PinAsk,
+    PostAnswer,
+    PostAsk,
+    StatementAnswer,
+    StatementAsk,
+    VatAnswer,
+    VatAsk,
+)
+from sync.hq.programmes.opening import open_desk
+from sync.hq.programmes.statements import DeskError
+from sync.hq.running import ask_running
+from sync.hq.store import Store
+
+_T = TypeVar("_T", bound=msgspec.Struct)
+_config_option = click.option(
+    "--config", "config_path", type=click.Path(path_type=Path), default=Path("hq.toml"), show_default=True
+)
+_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, amounts in minor units.")
+_programme = click.argument("programme")
+_period_option = click.option("--period", required=True, help="Such as 2026-01, or 2026-01a for its first half.")
+
+
+@click.group("programme")
+def programme_group() -> None:
+    """Fuel programmes at headquarters: events in, balances, statements and lists out."""
+
+
+@programme_group.command("enter")
+@_config_option
+@_programme
+@click.argument("file", metavar="FILE.jsonl", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def enter(config_path: Path, programme: str, file: Path) -> None:
+    """Enter events: members, cards, contracts, payments, closings. The whole file or nothing; what is known is left."""
+    try:
+        lines = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        _fail(f"{file} cannot be read: {error}")
+    answer = _ask(config_path, EnterAsk(programme, str(file), lines), EnterAnswer)
+    for each in answer.answers:
+        click.echo(bytes(each).decode())
+    click.echo(f"{len(answer.answers)} events entered, {answer.known} were known", err=True)
+
+
+@programme_group.command("balances")
+@_config_option
+@_json_option
+@_programme
+@click.argument("holder", default="")
+def balances(config_path: Path, as_json: bool, programme: str, holder: str) -> None:
+    """Show all balances of a programme, or those of one HOLDER: a member, an organisation, a customer, a contract."""
+    answer = _ask(config_path, BalancesAsk(programme, holder), BalancesAnswer)
+    _say(answer, showing.balances_lines(answer), as_json)
+
+
+@programme_group.command("statement")
+@_config_option
+@_json_option
+@_period_option
+@click.option("--customer", required=True, help="Whose contract.")
+@_programme
+def statement(config_path: Path, as_json: bool, period: str, customer: str, programme: str) -> None:
+    """Print a customer's rebate statement of a period, line by line, with the tax."""
+    answer = _ask(config_path, StatementAsk(programme, customer, period), StatementAnswer)
+    _say(answer, showing.statement_lines(answer), as_json)
+
+
+@programme_group.command("act")
+@_config_option
+@_json_option
+@_period_option
+@click.option("--contract", required=True, help="Whose month.")
+@_programme
+def act(config_path: Path, as_json: bool, period: str, contract: str, programme: str) -> None:
+    """Print the act of price change of a closed month, or the reason why there is none."""
+    answer = _ask(config_path, ActAsk(programme, contract, period), ActAnswer)
+    _say(answer, showing.act_lines(answer), as_json)
+
+
+@programme_group.command("post")
+@_config_option
+@_programme
+def post(config_path: Path, programme: str) -> None:
+    """Post what stations sent, and what is due by now. A running server does it by itself."""
+    answer = _ask(config_path, PostAsk(programme), PostAnswer)
+    click.echo(f"{answer.events} events posted")
+
+
+@programme_group.command("list")
+@_config_option
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="A new CSV file.")
+@_programme
+def list_command(config_path: Path, out: Path, programme: str) -> None:
+    """Write what stations need of a programme, for `forecourt whitelist build` or `import`: one row for each token."""
+    answer = _ask(config_path, ListAsk(programme), ListAnswer)
+    try:
+        out.write_text(showing.list_csv(answer), encoding="utf-8")
+    except OSError as error:
+        _fail(f"{out} cannot be written: {error.strerror}")
+    click.echo(f"{out}: {len(answer.rows)} rows")
+
+
+@programme_group.command("vat")
+@_config_option
+@_json_option
+@_period_option
+@_programme
+def vat(config_path: Path, as_json: bool, period: str, programme: str) -> None:
+    """Print the value added tax in a programme's sales of a period, by day, product and rate."""
+    answer = _ask(config_path, VatAsk(programme, period), VatAnswer)
+    _say(answer, showing.vat_lines(answer), as_json)
+
+
+@programme_group.command("pin")
+@_config_option
+@click.option("--voucher", is_flag=True, help="NAME is a voucher: set its driver's PIN.")
+@_programme
+@click.argument("name")
+def pin(config_path: Path, voucher: bool, programme: str, name: str) -> None:
+    """Set the PIN of an organisation, or of a voucher's driver. It is not shown, and only a verifier is kept."""
+    typed = click.prompt("PIN", hide_input=True, confirmation_prompt=True)
+    try:
+        verifier = make_verifier(typed, MachineRandomness().random_bytes(SALT_BYTES))
+    except ValueError as error:
+        _fail(str(error))
+    _ask(config_path, PinAsk(programme, name, verifier, voucher), PinAnswer)
+    click.echo(f"the PIN of {name} is set")
+
+
+def _ask(config_path: Path, ask: Ask, kind: type[_T]) -> _T:
+    """The answer: of the database, or of the server that holds it."""
+    data = msgspec.json.encode(ask)
+    try:
+        config = load_config(config_path)
+        try:
+            store = Store.open(database_of(config, config_path))
+        except StoreBusy as busy:
+            told = ask_running(busy, "POST", pages.PROGRAMMES_PATH, config.tokens.admin, data)
+        else:
+            try:
+                told = pages.answer(open_desk(config, config_path, store.commit), data, _wall_ms())
+            finally:
+                store.close()
+        return msgspec.json.decode(told, type=kind)
+    except (ConfigError, DeskError, StoreError, msgspec.DecodeError) as error:
+        _fail(str(error))
+
+
+def _say(answer: msgspec.Struct, lines: Iterable[str], as_json: bool) -> None:
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(answer)).decode())
+    else:
+        for line in lines:
+            click.echo(line)
+
+
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _fail(text: str) -> NoReturn:
+    click.echo(text, err=True)
+    raise SystemExit(1)

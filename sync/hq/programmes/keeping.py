@@ -1,0 +1,229 @@
+"""What is written and read of one programme's tables, within one transaction. Knows no rule of any programme."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from controller.domain.programmes.dates import NEVER_MS
+from controller.domain.programmes.ledger import Posting
+from sync.hq.programmes.tables import accounts, balances, events, legs, names, programmes
+
+FOR_ALL = 0
+"""The account of events that bear upon all accounts."""
+DRAW = "draw"
+"""Among all members, and so of no account: it changes none."""
+NAMES_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class KeptEvent:
+    """An event as it is kept. `line`, `answer`: JSON."""
+
+    ref: str
+    number: int
+    account: int
+    kind: str
+    at_ms: int
+    booked_ms: int
+    source: str
+    line: bytes
+    answer: bytes
+
+
+class Keeping:
+    """One programme's part of the tables, within one transaction."""
+
+    def __init__(self, db: sa.Connection, programme: str) -> None:
+        self._db = db
+        self._programme = programme
+        found = db.execute(sa.select(programmes).where(programmes.c.programme == programme)).one_or_none()
+        if found is None:
+            db.execute(sa.insert(programmes).values(programme=programme, events=0, postings=0, accounts=0))
+        self._events = 0 if found is None else found.events
+        self._postings = 0 if found is None else found.postings
+        self._accounts = 0 if found is None else found.accounts
+
+    # Numbers.
+
+    @property
+    def count(self) -> int:
+        """Events that are kept."""
+        return self._events
+
+    def next_event(self) -> int:
+        self._events += 1
+        return self._events
+
+    def next_account(self) -> int:
+        self._accounts += 1
+        return self._accounts
+
+    def end(self) -> None:
+        """Keep how far the numbers have come."""
+        self._db.execute(
+            sa.update(programmes)
+            .where(programmes.c.programme == self._programme)
+            .values(events=self._events, postings=self._postings, accounts=self._accounts)
+        )
+
+    # Events.
+
+    def known(self, refs: Sequence[str]) -> dict[str, bytes]:
+        """The lines of those of these events that are kept."""
+        found: dict[str, bytes] = {}
+        for some in _pieces(refs):
+            query = sa.select(events.c.ref, events.c.line).where(self._mine(events), events.c.ref.in_(some))
+            found |= {row.ref: bytes(row.line) for row in self._db.execute(query)}
+        return found
+
+    def account_of_event(self, ref: str) -> int | None:
+        query = sa.select(events.c.account).where(self._mine(events), events.c.ref == ref)
+        return self._db.execute(query).scalar()
+
+    def line_of(self, ref: str) -> bytes | None:
+        """An event as it was entered; None where there is none."""
+        query = sa.select(events.c.line).where(self._mine(events), events.c.ref == ref)
+        found = self._db.execute(query).scalar()
+        return None if found is None else bytes(found)
+
+    def answer_of(self, ref: str) -> bytes | None:
+        """What was said of it."""
+        query = sa.select(events.c.answer).where(self._mine(events), events.c.ref == ref)
+        found = self._db.execute(query).scalar()
+        return None if found is None else bytes(found)
+
+    def events_of(self, account: int) -> list[tuple[int, bytes]]:
+        """(at_ms, line) of an account's events, with those for all, in the order of their times."""
+        query = (
+            sa.select(events.c.at_ms, events.c.line)
+            .where(self._mine(events), events.c.account.in_((account, FOR_ALL)), events.c.kind != DRAW)
+            .order_by(events.c.at_ms, events.c.number)
+        )
+        return [(row.at_ms, bytes(row.line)) for row in self._db.execute(query)]
+
+    def keep_events(self, new: Sequence[KeptEvent]) -> None:
+        if new:
+            fields = KeptEvent.__slots__
+            rows = [{name: getattr(event, name) for name in fields} for event in new]
+            self._db.execute(sa.insert(events), [{"programme": self._programme, **row} for row in rows])
+
+    def events_between(self, kinds: Sequence[str], from_ms: int, until_ms: int) -> Iterator[KeptEvent]:
+        """Events of some kinds, by their times."""
+        query = (
+            sa.select(*(events.c[name] for name in KeptEvent.__slots__))
+            .where(self._mine(events), events.c.kind.in_(kinds), events.c.at_ms.between(from_ms, until_ms - 1))
+            .order_by(events.c.at_ms, events.c.number)
+        )
+        for row in self._db.execute(query):
+            yield KeptEvent(**(dict(row._mapping) | {"line": bytes(row.line), "answer": bytes(row.answer)}))
+
+    # Names and accounts.
+
+    def accounts_of(self, wanted: Sequence[str]) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for some in _pieces(wanted):
+            query = sa.select(names.c.name, names.c.account).where(self._mine(names), names.c.name.in_(some))
+            found |= {row.name: row.account for row in self._db.execute(query)}
+        return found
+
+    def names_with(self, token_key: bytes) -> list[str]:
+        """The tokens of this keyed hash: one, as far as anybody can tell."""
+        query = sa.select(names.c.name).where(self._mine(names), names.c.token_key == token_key)
+        return list(self._db.execute(query.order_by(names.c.name)).scalars())
+
+    def names_without_key(self) -> list[str]:
+        query = sa.select(names.c.name).where(self._mine(names), names.c.token_key.is_(None))
+        return list(self._db.execute(query).scalars())
+
+    def keep_name(self, name: str, account: int, token_key: bytes | None) -> None:
+        self._db.execute(
+            sa.insert(names).values(programme=self._programme, name=name, account=account, token_key=token_key)
+        )
+
+    def give_key(self, name: str, token_key: bytes) -> None:
+        where = (self._mine(names), names.c.name == name)
+        self._db.execute(sa.update(names).where(*where).values(token_key=token_key))
+
+    def merge(self, into: int, account: int) -> None:
+        """One account from now on."""
+        for table in (events, names):
+            where = (self._mine(table), table.c.account == account)
+            self._db.execute(sa.update(table).where(*where).values(account=into))
+        self._db.execute(sa.delete(accounts).where(self._mine(accounts), accounts.c.account == account))
+
+    def last_ms(self, account: int) -> int | None:
+        query = sa.select(accounts.c.last_ms).where(self._mine(accounts), accounts.c.account == account)
+        return self._db.execute(query).scalar()
+
+    def all_accounts(self, due_until_ms: int | None = None) -> list[int]:
+        """All of them, or those for which time alone changes something until then."""
+        query = sa.select(accounts.c.account).where(self._mine(accounts)).order_by(accounts.c.account)
+        if due_until_ms is not None:
+            query = query.where(accounts.c.due_ms <= due_until_ms)
+        return list(self._db.execute(query).scalars())
+
+    def note_account(self, account: int, last_ms: int | None, due_ms: int) -> None:
+        """`last_ms` None: as it was."""
+        values = {"due_ms": min(due_ms, NEVER_MS)} | ({} if last_ms is None else {"last_ms": last_ms})
+        where = (self._mine(accounts), accounts.c.account == account)
+        if not self._db.execute(sa.update(accounts).where(*where).values(**values)).rowcount:
+            self._db.execute(
+                sa.insert(accounts).values(programme=self._programme, account=account, **{"last_ms": 0, **values})
+            )
+
+    # Postings and balances.
+
+    def post(self, made: Iterable[Posting]) -> None:
+        """Keep postings, and move the balances of their accounts."""
+        rows, moved = [], dict[tuple[str, str], int]()
+        for posting in made:
+            self._postings += 1
+            for number, leg in enumerate(posting.legs):
+                rows.append(
+                    {
+                        "programme": self._programme,
+                        "number": self._postings,
+                        "leg": number,
+                        "ref": posting.ref,
+                        "event_ms": posting.event_ms,
+                        "booked_ms": posting.booked_ms,
+                        "commodity": posting.commodity,
+                        "account": leg.account,
+                        "amount": leg.amount,
+                    }
+                )
+                key = (posting.commodity, leg.account)
+                moved[key] = moved.get(key, 0) + leg.amount
+        if rows:
+            self._db.execute(sa.insert(legs), rows)
+        for (commodity, account), amount in sorted(moved.items()):
+            where = (self._mine(balances), balances.c.commodity == commodity, balances.c.account == account)
+            move = sa.update(balances).where(*where).values(amount=balances.c.amount + amount)
+            if not self._db.execute(move).rowcount:
+                new = {"commodity": commodity, "account": account, "amount": amount}
+                self._db.execute(sa.insert(balances).values(programme=self._programme, **new))
+
+    def balances(self) -> list[tuple[str, str, int]]:
+        """(commodity, account, balance), all of them, by name."""
+        query = sa.select(balances.c.commodity, balances.c.account, balances.c.amount).where(self._mine(balances))
+        found = self._db.execute(query.order_by(balances.c.commodity, balances.c.account))
+        return [(row.commodity, row.account, int(row.amount)) for row in found]
+
+    def recount(self) -> list[tuple[str, str, int]]:
+        """The same from the postings themselves."""
+        total = sa.func.sum(legs.c.amount)
+        query = sa.select(legs.c.commodity, legs.c.account, total.label("total")).where(self._mine(legs))
+        found = self._db.execute(
+            query.group_by(legs.c.commodity, legs.c.account).order_by(legs.c.commodity, legs.c.account)
+        )
+        return [(row.commodity, row.account, int(row.total)) for row in found]
+
+    def _mine(self, table: sa.Table) -> sa.ColumnElement[bool]:
+        return table.c.programme == self._programme
+
+
+def _pieces(wanted: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Databases take so many values in one statement."""
+    for start in range(0, len(wanted), NAMES_AT_ONCE):
+        yield wanted[start : start + NAMES_AT_ONCE]

@@ -1,0 +1,255 @@
+"""Stations' rows into a programme's ledger: each counted settlement once, over any crash, and in any order.
+
+How far it has come stands beside the postings, in their commit. Rows of all branches are read: what a restored disk
+wrote a second time is a sale only where headquarters' books count it as one. Knows no rule of any programme.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from controller.domain.programme_records import Quoted, Redeemed
+from controller.domain.programmes.dates import LocalTime
+from controller.domain.programmes.rules import Product
+from controller.domain.records import Body, Delivery, RowName, Settlement, decode_body
+from controller.domain.tokens import TokenKind, TokenRef
+from sync.hq.programmes.keeping import Keeping
+from sync.hq.programmes.ledger import NewEvent, ProgrammeLedger
+from sync.hq.programmes.routing import CARD, PHONE, PLATE, QR, VOUCHER
+from sync.hq.programmes.sales import Sold, of_delivery, product_of, redemption_of, sale_of, shown_of
+from sync.hq.programmes.tables import cursors, oddities, waiting
+from sync.hq.schema import branches, rows, sales
+
+ROWS_AT_ONCE = 500
+"""Rows of one commit: a running headquarters answers stations in between."""
+PREFIX = {TokenKind.CARD: CARD, TokenKind.PLATE: PLATE, TokenKind.PHONE: PHONE, TokenKind.QR: QR}
+"""How the names of tokens begin."""
+
+
+class Posting:
+    """One programme's posting of stations' rows. `grades`: the programmes' products by the stations' grades."""
+
+    def __init__(self, ledger: ProgrammeLedger, grades: Mapping[str, Product]) -> None:
+        self._ledger = ledger
+        self._grades = grades
+        self._local = LocalTime(ledger.programme.zone)
+
+    def step(self, db: sa.Connection, station: str, now_ms: int) -> bool:
+        """Post some rows of a station that are not posted yet, within this transaction. Whether there were any."""
+        for branch in db.execute(sa.select(branches).where(branches.c.station_id == station)).all():
+            reached = self._reached(db, station, branch.branch)
+            after = branch.fork_seq if reached is None else reached
+            if after >= branch.head_seq:
+                continue
+            found = _Rows(db, station).of_branch(branch.branch, after, after + ROWS_AT_ONCE)
+            reader = _Reader(self, db, station, now_ms)
+            new = [each for body, received_ms in found for each in reader.events_of(body, received_ms)]
+            self._ledger.enter(db, new, now_ms)
+            self._reach(db, station, branch.branch, min(after + ROWS_AT_ONCE, branch.head_seq), new=reached is None)
+            return True
+        return False
+
+    def post_waiting(self, db: sa.Connection, now_ms: int) -> int:
+        """Post the rows whose token nobody knew, and somebody knows now. How many events they made."""
+        programme = self._ledger.programme.name
+        keeping = Keeping(db, programme)
+        for name in keeping.names_without_key():
+            key = self._ledger.key_of(name)
+            if key is not None:
+                keeping.give_key(name, key)
+        known = sa.select(waiting.c.token_key).where(waiting.c.programme == programme).distinct()
+        new: list[NewEvent] = []
+        for token_key in [bytes(key) for key in db.execute(known).scalars()]:
+            if not keeping.names_with(token_key):
+                continue
+            where = (waiting.c.programme == programme, waiting.c.token_key == token_key)
+            found = db.execute(sa.select(waiting).where(*where)).all()
+            db.execute(sa.delete(waiting).where(*where))
+            for row in found:
+                rows_of = _Rows(db, row.station_id)
+                body = rows_of.one(RowName(bytes(row.epoch), row.seq))
+                if body is not None:
+                    new += _Reader(self, db, row.station_id, now_ms).events_of(*body)
+        unique = list({each.event.ref: each for each in new}.values())
+        self._ledger.enter(db, unique, now_ms)
+        return len(unique)
+
+    @property
+    def ledger(self) -> ProgrammeLedger:
+        return self._ledger
+
+    @property
+    def local(self) -> LocalTime:
+        return self._local
+
+    def product(self, grade: str) -> Product | None:
+        return product_of(self._grades, grade)
+
+    def _reached(self, db: sa.Connection, station: str, branch: int) -> int | None:
+        query = sa.select(cursors.c.seq).where(*self._cursor(station, branch))
+        return db.execute(query).scalar()
+
+    def _reach(self, db: sa.Connection, station: str, branch: int, seq: int, *, new: bool) -> None:
+        if new:
+            values = {"programme": self._ledger.programme.name, "station_id": station, "branch": branch, "seq": seq}
+            db.execute(sa.insert(cursors).values(**values))
+        else:
+            db.execute(sa.update(cursors).where(*self._cursor(station, branch)).values(seq=seq))
+
+    def _cursor(self, station: str, branch: int) -> tuple[sa.ColumnElement[bool], ...]:
+        mine = (cursors.c.programme == self._ledger.programme.name, cursors.c.station_id == station)
+        return (*mine, cursors.c.branch == branch)
+
+
+class _Reader:
+    """Rows of one station as events of one programme, within one transaction."""
+
+    def __init__(self, posting: Posting, db: sa.Connection, station: str, now_ms: int) -> None:
+        self._posting = posting
+        self._db = db
+        self._station = station
+        self._now_ms = now_ms
+        self._programme = posting.ledger.programme.name
+        self._keeping = Keeping(db, self._programme)
+        self._rows = _Rows(db, station)
+        self._made: set[str] = set()
+        """Sales of this transaction."""
+
+    def events_of(self, body: Body, received_ms: int) -> Iterator[NewEvent]:
+        match body.record:
+            case Settlement() as record:
+                sold = self._sold(record.delivery)
+                if sold is not None and sold.settlement.name == body.name:
+                    yield from self._sale(body, sold)
+            case Quoted(shown_after=True, programme=self._programme) as record:
+                sold = self._sold(record.delivery)
+                # Before the settlement there is no sale yet: the settlement's turn comes.
+                if sold is not None and sold.settlement.name.seq < body.name.seq:
+                    yield from self._shown(sold, [body])
+            case Redeemed(offline=True, programme=self._programme) as record:
+                yield from self._redemption(body, record, received_ms)
+
+    def _sale(self, body: Body, sold: Sold) -> Iterator[NewEvent]:
+        token = sold.token(self._programme)
+        name = "" if token is None else self._name(token)
+        if token is not None and not name:
+            self._wait(token.key, body)
+        if name:
+            yield from self._as_sale(sold, name)
+        yield from self._shown(sold, sold.shown_after(self._programme))
+
+    def _shown(self, sold: Sold, shown: Iterable[Body]) -> Iterator[NewEvent]:
+        for body in shown:
+            record = body.record
+            assert isinstance(record, Quoted)
+            name = "" if record.token is None else self._name(record.token)
+            if record.token is not None and not name:
+                self._wait(record.token.key, body)
+            elif name.startswith(CARD):
+                yield from self._as_sale(sold, "")
+                yield shown_of(sold, body, name.removeprefix(CARD), self._posting.local)
+            else:
+                self._odd(body, "what was shown after the sale is no card")
+
+    def _as_sale(self, sold: Sold, name: str) -> Iterator[NewEvent]:
+        if sold.ref in self._made or self._keeping.known([sold.ref]):
+            return
+        record = sold.delivery.record
+        assert isinstance(record, Delivery)
+        product = self._posting.product(record.grade)
+        if product is None:
+            self._odd(sold.settlement, f"grade {record.grade[:64]} is no product: put it into [products] of hq.toml")
+            return
+        if sold.delivery.stamp.wall_ms > sold.received_ms:
+            self._odd(sold.settlement, "the station's clock is ahead: taken as of when headquarters heard of it")
+        self._made.add(sold.ref)
+        beside = self._keeping.names_with(sold.plate_key(self._programme)) if name else []
+        plate = next((each.removeprefix(PLATE) for each in beside if each.startswith(PLATE)), "")
+        yield sale_of(sold, product, name, plate, self._posting.local)
+
+    def _redemption(self, body: Body, record: Redeemed, received_ms: int) -> Iterator[NewEvent]:
+        history = self._posting.ledger.at(self._db, VOUCHER + record.voucher)
+        delivery = self._rows.one(record.delivery)
+        grade = delivery[0].record.grade if delivery and isinstance(delivery[0].record, Delivery) else ""
+        product = self._posting.product(grade)
+        voucher = None if history is None else history.engine.books.vouchers.get(record.voucher)
+        if voucher is None or product is None:
+            self._odd(body, f"points of the voucher {record.voucher[:64]}, which is not known here")
+            return
+        holder = voucher.purse.name.removeprefix("available:").rpartition(":")[0]
+        at_ms = min(body.stamp.wall_ms, received_ms)
+        yield redemption_of(self._station, body, product, holder, at_ms, self._posting.local)
+
+    def _sold(self, delivery: RowName) -> Sold | None:
+        """A delivery with the settlement that counts; None for a test measure, and where there is none."""
+        query = sa.select(sales).where(
+            sales.c.station_id == self._station, sales.c.seq == delivery.seq, sales.c.epoch == delivery.epoch
+        )
+        sale = self._db.execute(query).one_or_none()
+        if sale is None or sale.settled_seq is None or sale.receipt_number is None:
+            return None
+        first = self._rows.one(delivery)
+        last = self._rows.one(RowName(bytes(sale.settled_epoch), sale.settled_seq))
+        if first is None or last is None:
+            return None
+        between = self._rows.between(delivery.seq, sale.settled_seq)
+        return Sold(self._station, first[0], last[0], of_delivery(between, delivery), last[1])
+
+    def _name(self, token: TokenRef) -> str:
+        """The token's name, of those that the programme knows; empty for none."""
+        found = self._keeping.names_with(token.key)
+        prefix = PREFIX.get(token.kind, "")
+        return next((name for name in found if prefix and name.startswith(prefix)), "")
+
+    def _wait(self, token_key: bytes, body: Body) -> None:
+        where = {
+            "programme": self._programme,
+            "token_key": token_key,
+            "station_id": self._station,
+            "seq": body.name.seq,
+            "epoch": body.name.epoch,
+        }
+        query = sa.select(waiting.c.seq).where(*(waiting.c[name] == value for name, value in where.items()))
+        if self._db.execute(query).first() is None:
+            self._db.execute(sa.insert(waiting).values(**where))
+
+    def _odd(self, body: Body, what: str) -> None:
+        where = {
+            "programme": self._programme,
+            "station_id": self._station,
+            "seq": body.name.seq,
+            "epoch": body.name.epoch,
+        }
+        query = sa.select(oddities.c.seq).where(*(oddities.c[name] == value for name, value in where.items()))
+        if self._db.execute(query).first() is None:
+            self._db.execute(sa.insert(oddities).values(**where, what=what, at_ms=self._now_ms))
+
+
+class _Rows:
+    """A station's rows, read again."""
+
+    def __init__(self, db: sa.Connection, station: str) -> None:
+        self._db = db
+        self._mine = rows.c.station_id == station
+
+    def of_branch(self, branch: int, after: int, until: int) -> list[tuple[Body, int]]:
+        query = sa.select(rows.c.body, rows.c.received_ms).where(
+            self._mine, rows.c.seq > after, rows.c.seq <= until, rows.c.branch == branch
+        )
+        return _read(self._db.execute(query.order_by(rows.c.seq)).all())
+
+    def between(self, first: int, last: int) -> Sequence[Body]:
+        """Rows of all branches with numbers after the first and before the last."""
+        query = sa.select(rows.c.body, rows.c.received_ms).where(self._mine, rows.c.seq > first, rows.c.seq < last)
+        return [body for body, _ in _read(self._db.execute(query.order_by(rows.c.seq)).all())]
+
+    def one(self, name: RowName) -> tuple[Body, int] | None:
+        query = sa.select(rows.c.body, rows.c.received_ms).where(
+            self._mine, rows.c.seq == name.seq, rows.c.epoch == name.epoch
+        )
+        return next(iter(_read(self._db.execute(query).all())), None)
+
+
+def _read(found: Sequence[sa.Row[Any, Any]]) -> list[tuple[Body, int]]:
+    return [(decode_body(bytes(row.body)), row.received_ms) for row in found]

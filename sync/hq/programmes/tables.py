@@ -1,0 +1,161 @@
+"""The tables of the fuel programmes. Every key is led by the programme: programmes share nothing.
+
+An event is kept as it was entered, for ever; postings are kept as they were made and never changed. An *account* here
+is a number for all who touch each other: a member with cards, plates and phone, and who shares any of these.
+"""
+
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table
+
+metadata = MetaData()
+REF_LETTERS = 200
+
+programmes = Table(
+    "programmes",
+    metadata,
+    Column("programme", String(64), primary_key=True),
+    Column("events", BigInteger, nullable=False),
+    Column("postings", BigInteger, nullable=False),
+    Column("accounts", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""How many of each there are: the next numbers."""
+
+events = Table(
+    "programme_events",
+    metadata,
+    Column("programme", String(64), primary_key=True),
+    Column("ref", String(REF_LETTERS), primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    Column("account", BigInteger, nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("booked_ms", BigInteger, nullable=False),
+    Column("source", String(16), nullable=False),
+    Column("line", LargeBinary, nullable=False),
+    Column("answer", LargeBinary, nullable=False),
+    Index("programme_events_by_account", "programme", "account", "at_ms", "number"),
+    Index("programme_events_by_kind", "programme", "kind", "at_ms"),
+    sqlite_with_rowid=False,
+)
+"""`at_ms`: when it happened; `booked_ms`: when headquarters heard. `number`: in the order in which it heard. `line`:
+the event as a line of JSON; `answer`: what the engine said of it first. `account` 0: an event for all accounts."""
+
+names = Table(
+    "programme_names",
+    metadata,
+    Column("programme", String(64), primary_key=True),
+    Column("name", String(256), primary_key=True),
+    Column("account", BigInteger, nullable=False),
+    Column("token_key", LargeBinary(8)),
+    Index("programme_names_by_account", "programme", "account"),
+    Index("programme_names_by_key", "programme", "token_key"),
+    sqlite_with_rowid=False,
+)
+"""Who is whose: `holder:M1`, `card:...`, `plate:...`, `phone:...`, `voucher:...`. `token_key`: what stations send."""
+
+accounts = Table(
+    "programme_accounts",
+    metadata,
+    Column("programme", String(64), primary_key=True),
+    Column("account", BigInteger, primary_key=True, autoincrement=False),
+    Column("last_ms", BigInteger, nullable=False),
+    Column("due_ms", BigInteger, nullable=False),
+    Index("programme_accounts_by_due", "programme", "due_ms"),
+    sqlite_with_rowid=False,
+)
+"""`last_ms`: of its last event. `due_ms`: when time alone changes something next: an expiry, an inactivity."""
+
+legs = Table(
+    "programme_postings",
+    metadata,
+    Column("programme", String(64), primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("leg", Integer, primary_key=True, autoincrement=False),
+    Column("ref", String(REF_LETTERS), nullable=False),
+    Column("event_ms", BigInteger, nullable=False),
+    Column("booked_ms", BigInteger, nullable=False),
+    Column("commodity", String(80), nullable=False),
+    Column("account", String(256), nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Index("programme_postings_by_account", "programme", "account"),
+    sqlite_with_rowid=False,
+)
+"""The legs of postings; those of one sum to zero."""
+
+balances = Table(
+    "programme_balances",
+    metadata,
+    Column("programme", String(64), primary_key=True),
+    Column("commodity", String(80), primary_key=True),
+    Column("account", String(256), primary_key=True),
+    Column("amount", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""The sums of legs, moved in the commit that keeps them."""
+
+cursors = Table(
+    "programme_cursors",
+    metadata,
+    Column("programme", String(64), primary_key=True),
+    Column("station_id", String(64), primary_key=True),
+    Column("branch", Integer, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Up to which row of a station's branch everything is posted, moved in the commit of the postings."""
+
+waiting = Table(
+    "programme_waiting",
+    metadata,
+    Column("programme", String(64), primary_key=True),
+    Column("token_key", LargeBinary(8), primary_key=True),
+    Column("station_id", String(64), primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("epoch", LargeBinary(8), primary_key=True),
+    sqlite_with_rowid=False,
+)
+"""Rows (settlements, or tokens shown afterwards) with a token that the programme does not know: a card may be entered
+after its first sale."""
+
+codes = Table(
+    "programme_codes",
+    metadata,
+    Column("programme", String(64), primary_key=True),
+    Column("holder", String(256), primary_key=True),
+    Column("code", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""The last one-time password of a holder, as a hash (`codes.Code`)."""
+
+verifiers = Table(
+    "programme_verifiers",
+    metadata,
+    Column("programme", String(64), primary_key=True),
+    Column("name", String(256), primary_key=True),
+    Column("verifier", String(200), nullable=False),
+    sqlite_with_rowid=False,
+)
+"""What the PIN of an organisation (`holder:...`) or of a voucher's driver (`voucher:...`) is checked by."""
+
+voided = Table(
+    "programme_voided",
+    metadata,
+    Column("programme", String(64), primary_key=True),
+    Column("ref", String(REF_LETTERS), primary_key=True),
+    Column("at_ms", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Redemptions that were given back before they came: they are refused for ever."""
+
+oddities = Table(
+    "programme_oddities",
+    metadata,
+    Column("programme", String(64), primary_key=True),
+    Column("station_id", String(64), primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("epoch", LargeBinary(8), primary_key=True),
+    Column("what", String(200), nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Rows that could not be posted as they are, for a person to look at."""

@@ -1,0 +1,239 @@
+"""Prepaid accounts at headquarters: promises to stations never exceed what an account has, whatever comes how often.
+
+The model: one account, stations that ask, void late or early, deliver and settle, in any order and twice.
+"""
+
+import msgspec
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from controller.domain.allotments import HEADQUARTERS_POT, Reservation, account_pot
+from controller.domain.funds import Funds
+from controller.domain.grants import grant_command
+from controller.domain.headquarters import Granted, SetApart
+from controller.domain.questions import GrantAnswer, GrantAsk, PointsAsk, VoidAnswer, VoidAsk
+from controller.domain.reasons import Reason
+from controller.domain.records import Allotted, Body, Record, RowName, Tender, TenderKind, Unreserved
+from controller.domain.tokens import TokenKind
+from sync.hq.answers import Answers
+from sync.hq.books import Books
+from sync.hq.prepaid import AccountRefused, AccountView, Prepaid, allotments_due
+from sync.hq.store import Store
+from sync.wire import RefusedAnswer
+from tests.domain.rows import CARD, EPOCH, STAMP, authorised, delivery, settlement
+
+ACCOUNT = "ACME"
+STATIONS = ("TR-1", "TR-2", "TR-3")
+NOW_MS = 1_790_000_000_000
+
+
+class Office:
+    """Headquarters with an account, and stations whose rows come without any wire."""
+
+    def __init__(self, paid_in: int = 0) -> None:
+        self.store = Store.in_memory()
+        self.prepaid = Prepaid(self.store.commit)
+        self.answers = Answers(self.prepaid)
+        self.seq = dict.fromkeys(STATIONS, 0)
+        for station in STATIONS:
+            self.store.enrol(station, station.encode().ljust(32), NOW_MS)
+        if paid_in:
+            self.prepaid.pay_in(ACCOUNT, "p", paid_in, NOW_MS)
+
+    def ask(self, station: str, name: RowName, most_minor: int = 0) -> int | None:
+        answer = self.answers.answer(station, grant_command(name), GrantAsk(ACCOUNT, most_minor), NOW_MS)
+        if isinstance(answer, RefusedAnswer):
+            return None
+        assert isinstance(answer, GrantAnswer)
+        return answer.amount_minor
+
+    def void(self, station: str, name: RowName) -> int:
+        answer = self.answers.answer(station, "v", VoidAsk(grant_command(name)), NOW_MS)
+        assert isinstance(answer, VoidAnswer)
+        return answer.given_back
+
+    def row(self, station: str, record: Record) -> RowName:
+        self.seq[station] += 1
+        name = RowName(EPOCH, self.seq[station])
+        with self.store.commit() as db:
+            Books(db, station, NOW_MS).enter([Body(name, STAMP, record)])
+        return name
+
+    def let_go(self, station: str, asked: RowName | None, amount_minor: int) -> RowName:
+        record = authorised(token=CARD)
+        evidence = msgspec.structs.replace(record.evidence, granted=Granted(amount_minor, asked) if asked else None)
+        pot = HEADQUARTERS_POT if asked else account_pot(ACCOUNT)
+        reserved = Reservation(pot, amount_minor)
+        return self.row(
+            station, msgspec.structs.replace(record, funds=Funds.PREPAID, evidence=evidence, reserved=reserved)
+        )
+
+    def deliver(self, station: str, name: RowName, amount_minor: int) -> RowName:
+        record = delivery(allowed=name, token=CARD)
+        record = msgspec.structs.replace(record, amount_minor=amount_minor, funds=Funds.PREPAID, account=ACCOUNT)
+        return self.row(station, record)
+
+    def settle(self, station: str, name: RowName, amount_minor: int) -> None:
+        paid = settlement(name)
+        tender = Tender(TenderKind.ACCOUNT, amount_minor, amount_minor)
+        self.row(station, msgspec.structs.replace(paid, amount_minor=amount_minor, tenders=(tender,)))
+
+    @property
+    def view(self) -> AccountView:
+        return self.prepaid.view(ACCOUNT)
+
+
+def name(number: int) -> RowName:
+    return RowName(EPOCH, number)
+
+
+def test_a_grant_is_reserved_once_and_settled_by_the_sale() -> None:
+    office = Office(1_000)
+    assert office.ask("TR-1", name(1), 400) == 400
+    assert office.ask("TR-1", name(1), 400) == 400, "said again after a crash"
+    assert office.view == AccountView(ACCOUNT, 1_000, 400, 0)
+    allowed = office.let_go("TR-1", name(1), 400)
+    sold = office.deliver("TR-1", allowed, 390)
+    assert office.view.reserved_minor == 400, "delivered is not in the balance yet"
+    assert office.void("TR-1", name(1)) == 0, "what was delivered is not undone"
+    office.settle("TR-1", sold, 390)
+    assert office.view == AccountView(ACCOUNT, 610, 0, 0)
+
+
+def test_what_is_free_bounds_all_stations_together() -> None:
+    office = Office(1_000)
+    assert office.ask("TR-1", name(1), 700) == 700
+    assert office.ask("TR-2", name(1), 700) == 300
+    assert office.ask("TR-3", name(1)) == 0
+    assert office.void("TR-1", name(1)) == 700
+    assert office.void("TR-1", name(1)) == 700, "said again"
+    assert office.ask("TR-3", name(2)) == 700
+
+
+def test_a_void_that_overtakes_its_question_refuses_it_for_ever() -> None:
+    office = Office(1_000)
+    assert office.void("TR-1", name(1)) == 0
+    assert office.ask("TR-1", name(1), 100) is None
+    assert office.ask("TR-2", name(1), 100) == 100, "another station's has the same name and is another"
+    assert office.view.reserved_minor == 100
+
+
+def test_nobody_else_answers_here() -> None:
+    answers = Office().answers
+    for question in (PointsAsk(TokenKind.CARD, bytes(8)), VoidAsk("redeem/1")):
+        answer = answers.answer("TR-1", "c", question, NOW_MS)
+        assert isinstance(answer, RefusedAnswer)
+        assert answer.reason == Reason.HEADQUARTERS_REFUSED
+
+
+def test_set_apart_is_told_until_its_row_comes_and_counts_once() -> None:
+    office = Office(1_000)
+    assert office.prepaid.allot("TR-1", ACCOUNT, "a", 600, NOW_MS) == AccountView(ACCOUNT, 1_000, 0, 600)
+    assert office.prepaid.allot("TR-1", ACCOUNT, "a", 600, NOW_MS).allotted_minor == 600
+    for wrong in (
+        ("TR-1", ACCOUNT, "a", 500),
+        ("TR-1", "OTHER", "b", 1),
+        ("TR-1", ACCOUNT, "b", 401),
+        ("X", "A", "b", 1),
+    ):
+        with pytest.raises(AccountRefused):
+            office.prepaid.allot(*wrong, NOW_MS)
+    with office.store.commit() as db:
+        assert allotments_due(db, "TR-1") == (SetApart("a", ACCOUNT, 600),)
+        assert allotments_due(db, "TR-2") == ()
+    office.row("TR-1", Allotted("a", account_pot(ACCOUNT), 600, "", ""))
+    office.row("TR-1", Allotted("typed", account_pot(ACCOUNT), 50, "till-1", "c"))
+    with office.store.commit() as db:
+        assert allotments_due(db, "TR-1") == ()
+    assert office.view.allotted_minor == 650, "what a manager typed there is promised too"
+    sold = office.deliver("TR-1", office.let_go("TR-1", None, 200), 200)
+    assert office.view == AccountView(ACCOUNT, 1_000, 0, 650), "not in the balance yet: it stays promised"
+    office.settle("TR-1", sold, 200)
+    assert office.view == AccountView(ACCOUNT, 800, 0, 450)
+    office.row("TR-1", Unreserved(name(99), account_pot(ACCOUNT), 100, 1_000))
+    assert office.view == AccountView(ACCOUNT, 700, 0, 350)
+
+
+def test_payments_count_once_and_no_more_is_paid_back_than_is_free() -> None:
+    office = Office(1_000)
+    assert office.prepaid.pay_in(ACCOUNT, "p", 1_000, NOW_MS).balance_minor == 1_000
+    office.ask("TR-1", name(1), 900)
+    for payment, amount in (("p", 2_000), ("back", -101)):
+        with pytest.raises(AccountRefused):
+            office.prepaid.pay_in(ACCOUNT, payment, amount, NOW_MS)
+    assert office.prepaid.pay_in(ACCOUNT, "back", -100, NOW_MS).free_minor == 0
+    assert [view.account for view in office.prepaid.views()] == [ACCOUNT]
+
+
+class Promises(RuleBasedStateMachine):
+    """Everything that stations do, in any order; what they may spend at most is never more than was paid in."""
+
+    PAID_IN = 1_000
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.office = Office(self.PAID_IN)
+        self.number = 0
+        self.held: list[tuple[str, RowName, int]] = []
+        self.let_go: list[tuple[str, RowName, RowName, int]] = []
+        self.unpaid: list[tuple[str, RowName, int]] = []
+        self.spent = 0
+
+    @rule(station=st.sampled_from(STATIONS), most=st.integers(0, 600), void_first=st.booleans())
+    def ask(self, station: str, most: int, void_first: bool) -> None:
+        self.number += 1
+        asked = name(10_000 + self.number)
+        if void_first:
+            self.office.void(station, asked)
+        granted = self.office.ask(station, asked, most)
+        assert (granted is None) == void_first
+        if granted:
+            self.held.append((station, asked, granted))
+
+    @rule(data=st.data(), again=st.booleans())
+    def void(self, data: st.DataObject, again: bool) -> None:
+        if self.held:
+            station, asked, granted = self.held.pop(data.draw(st.integers(0, len(self.held) - 1)))
+            for _ in range(1 + again):
+                assert self.office.void(station, asked) == granted
+
+    @rule(data=st.data())
+    def authorise(self, data: st.DataObject) -> None:
+        if self.held:
+            station, asked, granted = self.held.pop(data.draw(st.integers(0, len(self.held) - 1)))
+            self.let_go.append((station, asked, self.office.let_go(station, asked, granted), granted))
+
+    @rule(data=st.data(), part=st.integers(0, 100))
+    def deliver(self, data: st.DataObject, part: int) -> None:
+        if self.let_go:
+            station, _, allowed, granted = self.let_go.pop(data.draw(st.integers(0, len(self.let_go) - 1)))
+            amount = granted * part // 100
+            self.unpaid.append((station, self.office.deliver(station, allowed, amount), amount))
+
+    @rule(data=st.data())
+    def unused(self, data: st.DataObject) -> None:
+        if self.let_go:
+            station, asked, _, granted = self.let_go.pop(data.draw(st.integers(0, len(self.let_go) - 1)))
+            assert self.office.void(station, asked) == granted
+
+    @rule(data=st.data())
+    def settle(self, data: st.DataObject) -> None:
+        if self.unpaid:
+            station, sold, amount = self.unpaid.pop(data.draw(st.integers(0, len(self.unpaid) - 1)))
+            self.office.settle(station, sold, amount)
+            self.spent += amount
+
+    @invariant()
+    def never_more_than_was_paid_in(self) -> None:
+        promised = sum(each[-1] for each in self.held) + sum(each[-1] for each in self.let_go)
+        promised += sum(each[-1] for each in self.unpaid)
+        assert promised + self.spent <= self.PAID_IN
+        view = self.office.view
+        assert view.balance_minor == self.PAID_IN - self.spent
+        assert view.free_minor >= 0
+
+
+Promises.TestCase.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)
+TestPromises = Promises.TestCase
