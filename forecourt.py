@@ -27,7 +27,7 @@ COMMANDS = {
     "keys": ("sync.hq.cards.key_commands", "keys", "The network's card keys, and what a station gets of them."),
     "programme": ("controller.programme_commands", "programme", "Fuel programmes, and the laboratory for their rules."),
     "pump": ("controller.pump_commands", "pump", "Orders to a running station's pumps, as a till gives them."),
-    "sim": ("sim.commands", "sim", "Simulated pumps, readers and printers, and whole simulated days."),
+    "sim": ("sim.door", "sim", "Simulated pumps, readers and printers, and whole simulated days."),
     "station": ("controller.commands", "station", "The station: set it up, run it."),
     "terminal": ("terminal.commands", "terminal", "The attendant's terminal."),
     "wire": ("controller.wire.commands", "wire", "What passes on a pump line: decode, record, show and replay it."),

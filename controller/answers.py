@@ -4,10 +4,12 @@ from dataclasses import dataclass, replace
 
 from controller.domain.decide import Request
 from controller.domain.desk import AnswerNeed, AuthorisePoint, Need
-from controller.domain.pins import TRIES, PinAnswer
+from controller.domain.pin_records import PinLocked, PinTried
+from controller.domain.pins import TRIES, PinAnswer, PinAsked, pin_asked
 from controller.domain.reasons import Reason
-from controller.domain.records import PinLocked, PinTried, Record
-from controller.domain.tokens import fold_plate
+from controller.domain.records import Record
+from controller.domain.tokens import TokenRef, fold_plate
+from controller.facts import pin_wrong, pins_on_card
 from controller.site import Site
 
 QUESTIONS = {
@@ -15,17 +17,30 @@ QUESTIONS = {
     Need.ODOMETER: "What does the odometer say?",
     Need.PIN: "The driver types the PIN",
     Need.CODE: "Which code does the driver have?",
+    Need.PHONE_CODE: "Which code was sent to the driver's phone?",
+    Need.HEADQUARTERS: "Headquarters is asked",
 }
 ODOMETER_DIGITS = 7
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A decision that waits for an answer, and the command that began it, if one did. For cash there is no request."""
+    """A decision that waits for an answer, and the command that began it, if one did. For cash there is no request.
+
+    `again`: what was answered before was wrong. `till`, `command_id`: of that command, where headquarters is asked;
+    `till` for cash, too.
+    """
 
     request: Request | None
     need: Need
     wanted: AuthorisePoint | None
+    again: bool = False
+    till: str = ""
+    command_id: str = ""
+
+    def is_asked_for(self, token: TokenRef) -> bool:
+        """Headquarters is being asked for this very token."""
+        return self.need is Need.HEADQUARTERS and self.request is not None and self.request.token == token
 
 
 def told_before(request: Request, before: Request | None) -> Request:
@@ -60,7 +75,7 @@ def answered(site: Site, request: Request, command: AnswerNeed) -> Request | Rea
                 return replace(request, driver_key=site.driver(command.value))
             except ValueError:
                 return Reason.DRIVER_UNKNOWN
-        case Need.GRADE | Need.PIN | Need.HEADQUARTERS:
+        case Need.GRADE | Need.PIN | Need.PHONE_CODE | Need.HEADQUARTERS:
             return Reason.NOTHING_TO_ANSWER
 
 
@@ -71,22 +86,23 @@ async def with_pin(site: Site, request: Request, typed: str) -> Request:
     """
     token = request.token
     async with site.trying:
-        row = site.lists.look_up(token.key).row
-        if row is None or not row.pin:
-            return request
-        before = site.books.usage.pins.wrong(token.key, row.pin_version)
+        found = site.lists.look_up(token.key)
+        row = found.row
+        if row is None or pin_asked(row.pin, on_card=found.pin_on_card) in {PinAsked.NO, PinAsked.UNREADABLE}:
+            return request  # a newer list has none, or none that can be read: the decision that follows says so
+        on_card, before = pins_on_card(site, token, found), pin_wrong(site, token, found)
         if before >= TRIES:
             return request
         try:
             right = await site.pins.verify(row.pin, typed)
         except ValueError:
-            return request  # a newer list's verifier cannot be read: the decision that follows says so
+            return request  # what the card has of its own cannot be read
         rows: list[Record] = []
-        if right:
-            rows += [PinTried(token, row.pin_version, right=True, wrong=0)] if before else []
-        else:
-            rows.append(PinTried(token, row.pin_version, right=False, wrong=before + 1))
-            rows += [PinLocked(token, row.pin_version)] if before + 1 >= TRIES else []
-        if rows:
-            await site.write(*rows)
+        wrong = 0 if right else before + 1
+        if wrong or before or on_card:
+            rows.append(PinTried(token, row.pin_version, right=right, wrong=wrong, on_card=on_card))
+            rows += [PinLocked(token, row.pin_version)] if wrong >= TRIES else []
+        bodies = await site.write(*rows) if rows else ()
+    if bodies and found.pin_on_card:
+        await site.note_pin(token, wrong, bodies[0].name)
     return replace(request, pin=PinAnswer.RIGHT if right else PinAnswer.WRONG)

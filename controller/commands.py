@@ -13,9 +13,10 @@ import click
 
 from controller.config import ConfigError, StationConfig, load
 from controller.daemon import CannotRun, LinkFactory, run_station
-from controller.install import CONFIG_FILE, PUBLIC_KEY, FolderInUse, install, template
+from controller.install import CONFIG_FILE, PUBLIC_KEY, TILLS, FolderInUse, install, template
+from controller.keys import SECRET_BYTES, KeyFileError, read_hex
 from controller.machine import MachineRandomness
-from controller.manager_commands import allot, release_purse, unlock_pin
+from controller.manager_commands import allot, release_purse, reset_odometer, unlock_pin, unreserve
 
 _config_option = click.option(
     "--config", "path", type=click.Path(path_type=Path), default=Path(CONFIG_FILE), show_default=True
@@ -42,17 +43,24 @@ def station() -> None:
 @station.command()
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--simulated", is_flag=True, help="For simulated devices only.")
-def init(folder: Path, simulated: bool) -> None:
+@click.option(
+    "--list-key",
+    "list_key",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The network's list.key (forecourt whitelist keygen); else a new one, and lists of its own.",
+)
+def init(folder: Path, simulated: bool, list_key: Path | None) -> None:
     """Write a commented station.toml, keys and till tokens into DIR."""
     try:
         install(
             folder,
             template(simulated=simulated),
             MachineRandomness().random_bytes,
-            tills=("till-1", "till-2"),
+            tills=TILLS,
             card_key=None,
+            list_key=None if list_key is None else read_hex(list_key, SECRET_BYTES),
         )
-    except (FolderInUse, OSError) as error:
+    except (FolderInUse, KeyFileError, OSError) as error:
         _fail(str(error))
     click.echo(f"{folder / CONFIG_FILE} and {folder / 'keys'} written. Next:")
     click.echo(f"  edit {folder / CONFIG_FILE}")
@@ -84,3 +92,5 @@ def run(make_link: LinkFactory, path: Path, simulation: bool) -> None:
 station.add_command(allot)
 station.add_command(unlock_pin)
 station.add_command(release_purse)
+station.add_command(reset_odometer)
+station.add_command(unreserve)

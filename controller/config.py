@@ -12,11 +12,17 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from controller.domain.ladder import Ladder, Rules, Step
+from controller.cards_table import CardsTable, ReaderTable, wrong_cards, wrong_readers
+from controller.config_programmes import ProgrammesTable, ReceiptTable, VatTable, check_programmes, check_vat
+from controller.domain.ladder import ODOMETER_KM_A_DAY, Ladder, Rules, Step
 from controller.domain.meters import FLOW_LIMIT_ML_PER_S
 from controller.domain.products import Grade
+from controller.domain.programmes.rules import Product
 from controller.domain.quantities import CURRENCIES, Currency, Unit, UnitPrice, parse_decimal
 from controller.domain.receipt import WIDTH_MIN
+from controller.domain.vat import VatRate
+from controller.keypad_table import KeypadTable, wrong_keypads
+from controller.programme_files import ProgrammeText
 from controller.pumps.core import LineSettings
 from controller.pumps.digits import VOLUME_DECIMALS_MAX, PumpDigits
 from controller.pumps.options import DartOptions, PumpOptions, TwoWireOptions
@@ -25,14 +31,13 @@ from controller.pumps.protocols import PROTOCOLS, line_settings
 MAX_POINTS = 64
 MAX_NOZZLES = 6
 LAST_PORT = 65_535
-STATION_NUMBER_MAX = 2**32 - 1
-"""As much as a card has room for."""
 TOTALISER_DIGITS = range(4, 15)
 """Fewer would roll over within a fill, more are on no pump."""
 SLACK_US_MAX = 500_000
 """A converter that holds bytes back for longer makes every silent pump hold up its line."""
 OVERRUN_ML_MAX = 10_000
 """More than any pump runs over: a limit would be kept back for nothing."""
+ODOMETER_KM_A_DAY_MAX = 100_000
 OPTIONS = {"dart": "dart", "two_wire": "two-wire"}
 """Of which protocol's pumps the tables within a point are."""
 
@@ -63,8 +68,15 @@ class ApiTable(_Table, frozen=True):
 
 
 class TillTable(_Table, frozen=True):
+    """A till. `manager`: it may also say what only a manager says; where none is one, all of them are.
+
+    `sees`: it is no till but a device that reads plates at pumps, and says nothing else.
+    """
+
     id: str
     token_file: str
+    manager: bool = False
+    sees: Literal["", "camera", "tag"] = ""
 
 
 class HeadquartersTable(_Table, frozen=True):
@@ -76,6 +88,7 @@ class GradeTable(_Table, frozen=True):
     name: str
     price: str
     unit: Unit = Unit.LITRE
+    product: Product | None = None
 
 
 class LineTable(_Table, frozen=True):
@@ -123,30 +136,6 @@ class PointTable(_Table, frozen=True):
         )
 
 
-class ReaderTable(_Table, frozen=True):
-    """A card reader: of a fuelling point, or of a till."""
-
-    kind: Literal["pcsc", "tcp"]
-    name: str
-    point: int | None = None
-    till: str | None = None
-
-
-class CardsTable(_Table, frozen=True):
-    """The network's cards: application id (6 hex digits, as they travel to the card) and the network's name.
-
-    `station_number`: by which the cards know this station, one of its own in the network. `product_sets`: grade codes
-    by the name of the set that headquarters signs on a card.
-    """
-
-    aid: str
-    system: str
-    station_number: int = 0
-    purse: bool = False
-    unlisted: bool = False
-    product_sets: dict[str, tuple[str, ...]] = {}
-
-
 class PrinterTable(_Table, frozen=True):
     port: str
     model: Literal["generic", "epson"] = "generic"
@@ -161,10 +150,12 @@ class LimitsTable(_Table, frozen=True):
     ladder: tuple[tuple[int, int], ...] = tuple((step.hours, step.percent) for step in Ladder().steps)
     floor_percent: int = Ladder().floor_percent
     overrun_ml: int = 100
+    odometer_km_a_day: int = ODOMETER_KM_A_DAY
 
     @property
     def rules(self) -> Rules:
-        return Rules(Ladder(tuple(Step(*pair) for pair in self.ladder), self.floor_percent), self.overrun_ml)
+        ladder = Ladder(tuple(Step(*pair) for pair in self.ladder), self.floor_percent)
+        return Rules(ladder, self.overrun_ml, self.odometer_km_a_day)
 
 
 class StationFile(_Table, frozen=True):
@@ -179,8 +170,12 @@ class StationFile(_Table, frozen=True):
     headquarters: HeadquartersTable | None = None
     cards: CardsTable | None = None
     readers: tuple[ReaderTable, ...] = ()
+    keypads: tuple[KeypadTable, ...] = ()
     printer: PrinterTable | None = None
     limits: LimitsTable = LimitsTable()
+    receipt: ReceiptTable = ReceiptTable()
+    programmes: ProgrammesTable = ProgrammesTable()
+    vat: tuple[VatTable, ...] = ()
 
 
 class StationConfig(msgspec.Struct, frozen=True):
@@ -191,6 +186,8 @@ class StationConfig(msgspec.Struct, frozen=True):
     currency: Currency
     zone: ZoneInfo
     grades: dict[str, Grade]
+    programmes: tuple[ProgrammeText, ...] = ()
+    vat: tuple[VatRate, ...] = ()
 
     @property
     def data(self) -> Path:
@@ -238,7 +235,12 @@ def _check(file: StationFile, path: Path) -> StationConfig:
     numbers = _check_points(file, grades, wrong)
     _check_devices(file, wrong)
     _check_limits(file.limits, wrong)
-    _check_cards(file, numbers, grades, wrong)
+    for key, what in wrong_readers(file.readers, numbers, [till.id for till in file.tills]):
+        raise wrong(key, what)
+    for key, what in wrong_cards(file.cards, readers=bool(file.readers), grades=grades):
+        raise wrong(key, what)
+    for key, what in wrong_keypads(file.keypads, numbers):
+        raise wrong(key, what)
     if len({till.id for till in file.tills}) != len(file.tills):
         raise wrong("tills", "two tills have the same id")
     if not all(till.id for till in file.tills):
@@ -247,7 +249,8 @@ def _check(file: StationFile, path: Path) -> StationConfig:
         raise wrong("tills", "two tills have the same token_file: nobody could tell who speaks")
     if not file.tills:
         raise wrong("tills", "expected at least one till: without one nobody can give a command")
-    return StationConfig(path.parent, file, currency, zone, grades)
+    programmes = check_programmes(file.programmes, path.parent, currency, wrong)
+    return StationConfig(path.parent, file, currency, zone, grades, programmes, check_vat(file.vat, grades, wrong))
 
 
 def _check_station(station: StationTable, wrong: _Wrong) -> tuple[Currency, ZoneInfo]:
@@ -265,39 +268,6 @@ def _check_station(station: StationTable, wrong: _Wrong) -> tuple[Currency, Zone
     return currency, zone
 
 
-def _check_cards(file: StationFile, points: set[int], grades: dict[str, Grade], wrong: _Wrong) -> None:
-    seen: set[int | str] = set()
-    tills = {till.id for till in file.tills}
-    for index, reader in enumerate(file.readers):
-        key = f"readers[{index}]"
-        if (reader.point is None) == (reader.till is None):
-            raise wrong(key, "expected a point or a till: one of the two")
-        if reader.point is not None and reader.point not in points:
-            raise wrong(f"{key}.point", f"{reader.point} is no point of this station")
-        if reader.till is not None and reader.till not in tills:
-            raise wrong(f"{key}.till", f"{reader.till!r} is no till of this station")
-        place: int | str = reader.till or reader.point or 0
-        if place in seen:
-            what = f"point {place}" if reader.till is None else f"till {place}"
-            raise wrong(f"{key}.{'point' if reader.till is None else 'till'}", f"{what} has a reader already")
-        seen.add(place)
-    cards = file.cards
-    if cards is None:
-        if file.readers:
-            raise wrong("cards", "expected this table, with aid and system: readers need to know the network's cards")
-        return
-    if not re.fullmatch(r"[0-9a-fA-F]{6}", cards.aid):
-        raise wrong("cards.aid", f"{cards.aid!r}: expected 6 hex digits")
-    if not 0 <= cards.station_number <= STATION_NUMBER_MAX:
-        raise wrong("cards.station_number", f"{cards.station_number}: expected 1 to {STATION_NUMBER_MAX}")
-    if cards.purse and not cards.station_number:
-        raise wrong("cards.station_number", "expected the number by which cards know this station: purses need it")
-    for name, codes in cards.product_sets.items():
-        for code in codes:
-            if code not in grades:
-                raise wrong(f"cards.product_sets.{name}", f"{code!r} is no grade: expected one of {', '.join(grades)}")
-
-
 def _check_limits(limits: LimitsTable, wrong: _Wrong) -> None:
     hours = [pair[0] for pair in limits.ladder]
     percents = [*(pair[1] for pair in limits.ladder), limits.floor_percent]
@@ -307,6 +277,8 @@ def _check_limits(limits: LimitsTable, wrong: _Wrong) -> None:
         raise wrong("limits.ladder", f"{percents}: expected percents from 100 down to limits.floor_percent, 0 to 100")
     if not 0 <= limits.overrun_ml <= OVERRUN_ML_MAX:
         raise wrong("limits.overrun_ml", f"{limits.overrun_ml}: expected 0 to {OVERRUN_ML_MAX} thousandths of a unit")
+    if not 0 <= limits.odometer_km_a_day <= ODOMETER_KM_A_DAY_MAX:
+        raise wrong("limits.odometer_km_a_day", f"{limits.odometer_km_a_day}: expected 1 to 100000, or 0 for no bound")
 
 
 def _check_devices(file: StationFile, wrong: _Wrong) -> None:

@@ -20,12 +20,14 @@ from card_io.reader import CardReader
 from card_io.tcp import TcpReader
 from controller import keys
 from controller.api.server import ApiError, Changes, listen, make_app, serve
-from controller.config import LineTable, ReaderTable, StationConfig
+from controller.cards_table import CardsTable, ReaderTable
+from controller.config import LineTable, StationConfig
 from controller.domain.books import Books
 from controller.domain.days import BusinessDay
 from controller.domain.headquarters import Headquarters
 from controller.domain.seams import US_PER_MS, Clock, Randomness
 from controller.keeper import BooksKeeper, Opened, open_books
+from controller.keypads import tcp_keypad
 from controller.machine import MachineClock, MachineRandomness, ThreadedPins, boot_id
 from controller.printing.escpos import MODELS
 from controller.printing.port import PortPrinter, PortSettings
@@ -170,7 +172,9 @@ def _assemble(
             for reader in config.file.readers
             if reader.till is not None
         },
+        keypads={keypad.point: tcp_keypad(keypad.host, keypad.port, clock) for keypad in config.file.keypads},
         issuer_keys=_issuer_keys(config),
+        code_keys=_code_keys(config),
         print_queue=PrintQueue(spool, _printer(config, clock), clock, printer_trouble),
         printer_model=MODELS[config.file.printer.model if config.file.printer else "generic"],
         headquarters=make_link(config, writer, keys.station_key(config.keys), clock, randomness),
@@ -190,15 +194,27 @@ def _open_port(config: StationConfig, line: LineTable, clock: Clock, *, simulati
 
 
 def _issuer_keys(config: StationConfig) -> tuple[bytes, ...]:
-    """Headquarters' public keys; none at a station without cards, which may have no file of them."""
+    """Headquarters' public keys for cards; none at a station without cards, which may have no file of them."""
     return FileKeyStore(config.keys / keys.CARD_KEYS).issuer_keys if config.file.cards is not None else ()
+
+
+def _code_keys(config: StationConfig) -> tuple[bytes, ...]:
+    """By which codes are signed: the key that signs lists, where the station has its public half."""
+    path = config.keys / keys.HEADQUARTERS_PUBLIC
+    return (keys.read_public(path),) if path.exists() else ()
+
+
+def card_profile(table: CardsTable, issuer_keys: tuple[bytes, ...]) -> CardProfile:
+    """How the network's cards are spoken to. `issuer_keys`: of the key file."""
+    aid, system = bytes.fromhex(table.aid), table.system.encode()
+    return CardProfile(aid, system, table.read_key_number, issuer_keys=issuer_keys)
 
 
 def _reader(config: StationConfig, reader: ReaderTable, clock: Clock, randomness: Randomness) -> CardReader:
     table = config.file.cards
     assert table is not None  # config.py asks for [cards] where there are readers
     ring = FileKeyStore(config.keys / keys.CARD_KEYS)
-    profile = CardProfile(bytes.fromhex(table.aid), table.system.encode(), issuer_keys=ring.issuer_keys)
+    profile = card_profile(table, ring.issuer_keys)
 
     async def sleep_ms(ms: int) -> None:
         await clock.sleep_until(clock.now().mono_us + ms * US_PER_MS)

@@ -10,34 +10,34 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from controller.answers import QUESTIONS, Pending, answered, told_before, with_pin
+from controller.asking import Asking, InTurn
 from controller.display import OPEN_STATES, Display, up_to
-from controller.domain.allotments import PURSE_POT, Reservation
-from controller.domain.decide import Approved, Needs, Refusal, Request, decide
+from controller.domain.decide import Approved, Facts, Needs, Refusal, Request, decide
 from controller.domain.desk import AnswerNeed, AuthorisePoint, CommandResult, Need, PointState
 from controller.domain.funds import Funds
 from controller.domain.headquarters import Granted
-from controller.domain.limits import preset_of, smallest, wanted_bounds
+from controller.domain.limits import smallest, wanted_bounds
 from controller.domain.pins import TRIES
 from controller.domain.products import Grade
-from controller.domain.purses import Taken
 from controller.domain.quantities import UnitPrice
 from controller.domain.reasons import CATALOGUE, Reason, limit_text
-from controller.domain.records import Authorised, Declined, Evidence, Limits, Released, RowName
-from controller.domain.seams import US_PER_S, Timer
-from controller.domain.tokens import TokenRef
-from controller.facts import facts_for, reservation_for
+from controller.domain.records import Authorised, Declined, Evidence, Released, RowName
+from controller.domain.tokens import TokenKind, TokenRef
+from controller.facts import facts_for, looked_at, reservation_for
 from controller.held import HeldToken
+from controller.letting_go import Approval, write_approval
 from controller.lifted import Choice, Lifted, question
+from controller.phone_proof import PhoneProof
 from controller.pumps import words
+from controller.shown import SeenPlates, scanned, token_of
 from controller.site import MAX_UNPAID, Site
 from controller.store.writer import JournalUnwritable
-
-UNUSED_AUTHORISATION_S = 120
-"""A pump that was let go and gives no fuel for this long is stopped again."""
+from controller.unused import UnusedWatch
 
 _SERVED_STATES = {PointState.AUTHORISED, PointState.FUELLING, PointState.COMPLETED, PointState.STOPPED}
 """Somebody is being served, or just was."""
 
+_READ = ("Card", "Plate")
 log = logging.getLogger("forecourt.point")
 
 
@@ -50,8 +50,12 @@ class Decisions:
         number: int,
         grades: Callable[[], Sequence[Grade]],
         tell: Callable[[words.Order], None],
+        in_turn: InTurn,
     ) -> None:
-        """`grades` are those of its logical nozzles, at their prices of now; `tell` gives an order to the pump."""
+        """`grades` are those of its logical nozzles, at their prices of now; `tell` gives an order to the pump.
+
+        `in_turn` has something done when the point has handled all that came before.
+        """
         self.display = Display(site, since_ms=site.wall_ms)
         self.stopping = False
         """The pump was told to stop, and has not said since that it stands."""
@@ -60,20 +64,23 @@ class Decisions:
         self._site = site
         self._number = number
         self._tell = tell
+        self._asking = Asking(site, number, in_turn, self._granted)
+        self._phone = PhoneProof(self._asking, self)
+        self._seen = SeenPlates(site)
         self.lifted = Lifted(self.display, grades)
         self._pending: Pending | None = None
         self._answered: Request | None = None
         """What was approved last since the nozzle was lifted: a card shown again is not asked the same again."""
         self._held = HeldToken(site.clock)
-        self._unused: Timer | None = None
+        self.unused = UnusedWatch(site.clock, lambda: self.display.state is PointState.AUTHORISED, self._not_used)
         self._deaf = True
         """Since the pump was told, it was not heard all the time: of before a restart, or the line was broken."""
 
     # ---- what the point tells
 
     def not_heard(self) -> None:
-        """The pump does not answer: what it does meanwhile is known by its totaliser alone."""
-        self._deaf = True
+        """The pump does not answer: what it does meanwhile is known by its totaliser alone. Nobody is asked for it."""
+        self._deaf, self._pending = True, None
 
     def stop(self) -> None:
         """Stop the pump now. An idle one is told too, and blocks nobody: its next customer has done nothing."""
@@ -120,6 +127,8 @@ class Decisions:
         if self.display.state not in OPEN_STATES:
             self._hold(token)
             return
+        if self._pending is not None and self._pending.is_asked_for(token):
+            return
         self.lifted.forget()
         await self._decide(told_before(self._request(token, None), self._answered), None, "", "")
 
@@ -147,6 +156,11 @@ class Decisions:
         return CommandResult(command.command_id, done=True, text=text)
 
     @property
+    def question(self) -> Pending | None:
+        """What is asked of people now; another object for each time that it is asked."""
+        return self._pending
+
+    @property
     def authorisation(self) -> tuple[RowName, Authorised] | None:
         """What this pump may deliver on, by the books."""
         return self._site.books.open.get(self._number)
@@ -172,22 +186,9 @@ class Decisions:
         reason = Reason.PUMP_STOPPED
         self.display.show(PointState.STOPPED, keep=keep, nozzle=nozzle, price=price, reason=reason)
 
-    def watch_unused(self) -> None:
-        """Stop the pump if it has not begun to deliver in time."""
-
-        def check() -> None:
-            if self.display.state is PointState.AUTHORISED:
-                log.info("point %d: authorised and not used: stopped", self._number)
-                self._stop_pump()
-                self.watch_unused()  # the stop may get lost
-
-        self.watch_no_more()
-        due_us = self._site.clock.now().mono_us + UNUSED_AUTHORISATION_S * US_PER_S
-        self._unused = self._site.clock.call_at(due_us, check)
-
-    def watch_no_more(self) -> None:
-        if self._unused is not None:
-            self._unused.cancel()
+    def _not_used(self) -> None:
+        log.info("point %d: authorised and not used: stopped", self._number)
+        self._stop_pump()
 
     # ---- inside
 
@@ -204,7 +205,8 @@ class Decisions:
 
         self._held.hold(token, forgotten)
         if self.display.state is PointState.IDLE:
-            self.display.show(PointState.IDLE, token=token.shown, text="Card read: lift the nozzle")
+            text = f"{_READ[token.kind is TokenKind.PLATE]} read: lift the nozzle"
+            self.display.show(PointState.IDLE, token=token.shown, text=text)
 
     async def _authorise_by_till(self, command: AuthorisePoint, till: str) -> Reason | None:
         if command.preset_volume_ml is not None and command.preset_amount_minor is not None:
@@ -220,12 +222,8 @@ class Decisions:
             return Reason.PUMP_BUSY
         if self.display.state not in OPEN_STATES:
             return Reason.PUMP_NOT_CALLING
-        token = None
-        if command.plate:
-            try:
-                token = self._site.plate(command.plate)
-            except ValueError:
-                return Reason.PLATE_UNKNOWN
+        if isinstance(token := token_of(self._site, self._seen, command), Reason):
+            return token
         if command.grade:
             if reason := self._name(command.grade):
                 return reason
@@ -234,7 +232,7 @@ class Decisions:
         if token is not None:
             return await self._decide(self._request(token, command), command, till, command.command_id)
         if not self.lifted.known:
-            self._ask(Need.GRADE, None, command)
+            self.show_question(Pending(None, Need.GRADE, command, till=till), question(self.lifted.choices))
             return None
         return await self._authorise_for_cash(command, till, command.command_id)
 
@@ -242,13 +240,15 @@ class Decisions:
         self._pending = None
         codes, grade = self.lifted.codes, self.lifted.grade
         return await self._authorise(
-            token=None,
-            account="",
-            funds=Funds.NONE,
-            limits=smallest(wanted_bounds(wanted.preset_volume_ml, wanted.preset_amount_minor)),
-            evidence=Evidence(at_ms=self._site.wall_ms, grade=grade.code if codes and grade else "", grades=codes),
-            till=till,
-            command_id=command_id,
+            Approval(
+                token=None,
+                account="",
+                funds=Funds.NONE,
+                limits=smallest(wanted_bounds(wanted.preset_volume_ml, wanted.preset_amount_minor)),
+                evidence=Evidence(at_ms=self._site.wall_ms, grade=grade.code if codes and grade else "", grades=codes),
+                till=till,
+                command_id=command_id,
+            )
         )
 
     async def _answer(self, command: AnswerNeed, till: str) -> Reason | None:
@@ -262,7 +262,9 @@ class Decisions:
         request = pending.request
         if request is None:
             assert pending.wanted is not None  # without a token, a till began it
-            return await self._authorise_for_cash(pending.wanted, till, command.command_id)
+            return await self._authorise_for_cash(pending.wanted, till or pending.till, command.command_id)
+        if command.need is Need.PHONE_CODE:
+            return await self._phone.typed(pending, command, till)
         if command.need is Need.PIN:
             return await self._pin_typed(request, pending, command, till)
         told = self._for_lifted(request) if command.need is Need.GRADE else answered(self._site, request, command)
@@ -288,7 +290,8 @@ class Decisions:
         return reason
 
     def _request(self, token: TokenRef, wanted: AuthorisePoint | None) -> Request:
-        request = Request(token, "", None, self._site.currency, grades=self.lifted.codes)
+        code = scanned(self._site, wanted.shown if wanted else None)
+        request = Request(token, "", None, self._site.currency, grades=self.lifted.codes, code=code)
         if wanted is not None:
             request = replace(request, wanted_ml=wanted.preset_volume_ml, wanted_minor=wanted.preset_amount_minor)
         return self._for_lifted(request) if self.lifted.known else request
@@ -300,18 +303,23 @@ class Decisions:
 
     def _ask(self, need: Need, request: Request | None, wanted: AuthorisePoint | None, before: str = "") -> None:
         """`before`: what is said before the question."""
-        self._pending = Pending(request, need, wanted)
-        token = request.token.shown if request else ""
+        if request is not None:
+            request = replace(request, granted=None)  # what headquarters granted was for a decision at once
         text = before + (question(self.lifted.choices) if need is Need.GRADE else QUESTIONS[need])
-        self.display.show(PointState.DECIDING, keep=True, token=token, need=need, text=text)
+        self.show_question(Pending(request, need, wanted, again=bool(before)), text)
+
+    def show_question(self, pending: Pending, text: str) -> None:
+        self._pending = pending
+        token = pending.request.token.shown if pending.request else ""
+        self.display.show(PointState.DECIDING, keep=True, token=token, need=pending.need, text=text)
 
     async def _decide(
         self, request: Request, wanted: AuthorisePoint | None, till: str, command_id: str
     ) -> Reason | None:
         """Decide, and act on it. Returns the reason if it is refused; None if approved or something is needed."""
-        site, point = self._site, self._number
-        now_ms = site.wall_ms
+        site, point, now_ms = self._site, self._number, self._site.wall_ms
         facts = facts_for(site, request.token, point, now_ms)
+        request = replace(request, code=looked_at(site, request.code, point))
         decision = decide(request, facts, now_ms)
         self._pending = None
         if not isinstance(decision, Refusal) and decision.evidence.grade and not request.grade:
@@ -321,7 +329,9 @@ class Decisions:
             request = self._for_lifted(request)
             decision = decide(request, facts, now_ms)
         if isinstance(decision, Needs) and decision.need is Need.HEADQUARTERS:
-            # The wire has no question for it: headquarters' word is what it has set apart here before.
+            pending = Pending(request, decision.need, wanted, till=till, command_id=command_id)
+            if (most := self._asking.wanted_minor(pending, facts)) is not None:
+                return await self._ask_headquarters(pending, facts, most)
             request = replace(request, granted=Granted(None))
             decision = decide(request, facts, now_ms)
         match decision:
@@ -329,25 +339,60 @@ class Decisions:
                 return await self._ask_pin_again(request, wanted, evidence)
             case Refusal(reason, evidence):
                 return await self._decline(request.token, reason, evidence)
+            case Needs(Need.PHONE_CODE):
+                pending = Pending(request, decision.need, wanted, till=till, command_id=command_id)
+                return await self._phone.send_code(pending)
             case Needs(need):
                 self._ask(need, request, wanted)
                 return None
             case Approved():
                 self._answered = request
                 row = facts.found.row
-                held_by = limit_text(decision.held_by)
                 return await self._authorise(
-                    token=request.token,
-                    account=decision.account,
-                    funds=decision.funds,
-                    limits=decision.limits,
-                    evidence=decision.evidence,
-                    till=till,
-                    command_id=command_id,
-                    vehicle=row.vehicle if row else b"",
-                    reserved=reservation_for(site, request, decision),
-                    held_by=held_by if decision.partial else "",
+                    Approval(
+                        token=request.token,
+                        account=decision.account,
+                        funds=decision.funds,
+                        limits=decision.limits,
+                        evidence=decision.evidence,
+                        till=till,
+                        command_id=command_id,
+                        vehicle=row.vehicle if row else b"",
+                        reserved=reservation_for(site, request, decision),
+                        held_by=decision.held_by if decision.partial else "",
+                    )
                 )
+
+    async def _ask_headquarters(self, pending: Pending, facts: Facts, most: int) -> Reason | None:
+        """Its answer comes through the point's inbox: the pump is heard meanwhile."""
+        self.show_question(pending, QUESTIONS[pending.need])
+        try:
+            await self._asking.grant(pending, facts, most)
+        except JournalUnwritable:
+            return self.refused(PointState.ERROR, Reason.JOURNAL_FULL)
+        return Reason.PUMP_STOPPED if self.stopped else None
+
+    async def _granted(self, pending: Pending, granted: Granted) -> None:
+        """Headquarters has answered, or has not in time: decide again, if its question is still open."""
+        if pending is self._pending and pending.request is not None:
+            await self.go_on(replace(pending, request=replace(pending.request, granted=granted)))
+
+    async def go_on(self, pending: Pending) -> None:
+        """Decide on its request now."""
+        assert pending.request is not None
+        await self._decide(pending.request, pending.wanted, pending.till, pending.command_id)
+
+    async def not_proven(self, token: TokenRef, reason: Reason) -> Reason:
+        """Decline it, without any decision."""
+        self._pending = None
+        return await self._decline(token, reason, Evidence(at_ms=self._site.wall_ms))
+
+    async def plate_seen(self, token: TokenRef) -> None:
+        """A device has read a plate here. Only one that is on the list begins anything: others pay as they like."""
+        self._seen.see(self._number, token)
+        row = self._site.lists.look_up(token.key).row
+        if row is not None and self.display.state in {PointState.IDLE, PointState.CALLING}:
+            await self.token_shown(token)
 
     async def _ask_pin_again(self, request: Request, wanted: AuthorisePoint | None, evidence: Evidence) -> Reason:
         try:
@@ -371,74 +416,32 @@ class Decisions:
             return self.refused(PointState.ERROR, Reason.JOURNAL_FULL)
         return self.refused(PointState.REFUSED, reason, token.shown if token else "")
 
-    async def _authorise(
-        self,
-        *,
-        token: TokenRef | None,
-        account: str,
-        funds: Funds,
-        limits: Limits,
-        evidence: Evidence,
-        till: str,
-        command_id: str,
-        vehicle: bytes = b"",
-        reserved: Reservation | None = None,
-        held_by: str = "",
-    ) -> Reason | None:
+    async def _authorise(self, approval: Approval) -> Reason | None:
         nozzle = self.display.nozzle
         grade = self.lifted.grade
         if grade is None or grade.price.value <= 0:
             return Reason.PRICE_MISSING
         if len(self._site.books.unpaid_at(self._number)) >= MAX_UNPAID:
-            return await self._decline(token, Reason.TWO_UNPAID, evidence)
-        taken: Taken | None = None
-        if funds is Funds.CARD_PURSE and token is not None:
-            try:
-                said = await self._site.take_from_purse(self._number, token, limits, grade.price)
-            except JournalUnwritable:
-                return self.refused(PointState.ERROR, Reason.JOURNAL_FULL)
-            if not isinstance(said, Taken):
-                return await self._decline(token, said, evidence)
-            taken, limits, reserved = said, said.limits, Reservation(PURSE_POT, said.most_minor)
-        preset_ml, preset_minor = preset_of(limits, grade.price, self._site.currency)
-        record = Authorised(
-            point=self._number,
-            nozzle=nozzle,
-            grade=grade.code,
-            unit=grade.unit,
-            price=grade.price,
-            token=token,
-            account=account,
-            funds=funds,
-            limits=limits,
-            preset_volume_ml=preset_ml,
-            preset_amount_minor=preset_minor,
-            totaliser_before_ml=self._site.books.totaliser_ml(self._number, nozzle),
-            evidence=evidence,
-            till=till,
-            command_id=command_id,
-            vehicle=vehicle,
-            reserved=reserved,
-            card=None if token is None else self._site.card_seen(token.key),
-            purse=taken.name if taken else None,
-        )
+            return await self._decline(approval.token, Reason.TWO_UNPAID, approval.evidence)
         self._deaf = False
         try:
-            await self._site.write_authorised(record, *((taken.debited,) if taken else ()))
+            record = await write_approval(self._site, self._number, nozzle, grade, approval)
         except JournalUnwritable:
             return self.refused(PointState.ERROR, Reason.JOURNAL_FULL)
-        finally:
-            if taken:
-                taken.written()
+        if isinstance(record, Reason):
+            return await self._decline(approval.token, record, approval.evidence)
         if self.stopped:
             # A stop came while this was on its way: it goes before everything that was asked for earlier.
             await self.release("stopped before the pump was told")
             return Reason.PUMP_STOPPED
+        preset_ml, preset_minor = record.preset_volume_ml, record.preset_amount_minor
         preset = None if preset_ml is None and preset_minor is None else words.Preset(preset_ml, preset_minor)
+        held_by = limit_text(record.held_by) if record.held_by else ""
         text = up_to(preset_ml, preset_minor, held_by, grade.unit, self._site.currency) if held_by else ""
-        self.display.show(PointState.AUTHORISED, keep=True, token=token.shown if token else "", text=text)
+        token = record.token.shown if record.token else ""
+        self.display.show(PointState.AUTHORISED, keep=True, token=token, text=text)
         self._tell(words.Authorise((nozzle,), preset, grade.price))
-        self.watch_unused()
+        self.unused.begin()
         return None
 
 

@@ -12,6 +12,8 @@ PUBLIC_KEY = "station.pub"
 CONFIG_FILE = "station.toml"
 CARD_KEY_BYTES = 16
 TOKEN_BYTES = 24
+TILLS = ("till-1", "till-2", "manager")
+"""Those of the template."""
 
 _CARD_KEYS_TEXT = '{{"format": 1, "read_keys": {{"1": "{key}"}}}}'
 
@@ -21,11 +23,18 @@ class FolderInUse(Exception):
 
 
 def install(
-    folder: Path, toml: str, random_bytes: Callable[[int], bytes], *, tills: tuple[str, ...], card_key: bytes | None
+    folder: Path,
+    toml: str,
+    random_bytes: Callable[[int], bytes],
+    *,
+    tills: tuple[str, ...],
+    card_key: bytes | None,
+    list_key: bytes | None = None,
 ) -> None:
     """Write `toml` and new keys into `folder`. FolderInUse if any of the files is there already: none is touched.
 
-    `card_key`: the read master of an existing network, 16 bytes; a new random one where None.
+    `card_key`: the read master of an existing network, 16 bytes; `list_key`: its list key, 32 bytes. New random ones
+    where None.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path, keys = folder / CONFIG_FILE, folder / "keys"
@@ -39,7 +48,7 @@ def install(
     private = Ed25519PrivateKey.from_private_bytes(random_bytes(SECRET_BYTES))
     raw = private.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
     write_secret(keys / STATION_KEY, raw.hex())
-    write_secret(keys / LIST_KEY, random_bytes(SECRET_BYTES).hex())
+    write_secret(keys / LIST_KEY, (list_key or random_bytes(SECRET_BYTES)).hex())
     write_secret(keys / CARD_KEYS, _CARD_KEYS_TEXT.format(key=(card_key or random_bytes(CARD_KEY_BYTES)).hex()))
     public = private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
     (keys / PUBLIC_KEY).write_text(public.hex() + "\n", encoding="ascii")
@@ -75,6 +84,11 @@ token_file = "keys/till-1.token"
 [[tills]]
 id = "till-2"
 token_file = "keys/till-2.token"
+
+[[tills]]                           # from a shell: prices, money set apart, locks. Without any manager every till may
+id = "manager"
+token_file = "keys/manager.token"
+manager = true
 
 # [headquarters]                    # without it the station keeps everything until there is one
 # url = "http://127.0.0.1:8480"     # enrol it there: forecourt hq enrol TR-0001 keys/station.pub
@@ -131,6 +145,12 @@ nozzles = ["gasoline", "diesel"]
 # point = 1
 # kind = "pcsc"                     # pcsc: a pattern of the reader's name; tcp: host:port of a simulated reader
 # name = "ACR122U"
+
+# [[keypads]]                       # where drivers type at the pump: docs/keypads.md
+# point = 1
+# kind = "tcp"
+# host = "192.168.1.31"
+# port = 7900
 
 # [printer]
 # port = "/dev/ttyS1"               # or tcp://192.168.1.20:9100

@@ -15,6 +15,8 @@ import click
 from controller import keys
 from controller.config import ConfigError, StationConfig, load
 from controller.domain import explain as explanation
+from controller.domain.explain_quote import explain_quote
+from controller.domain.programme_records import Quoted, RulesTaken
 from controller.domain.records import Body, DamagedRow, Record
 from controller.domain.seams import MS_PER_S
 from controller.domain.selection import Selection, token_of
@@ -210,20 +212,31 @@ def verify(path: Path) -> None:
 def explain(path: Path, seq: int) -> None:
     """Make the decision of row SEQ again, from what the row alone says, and tell each step. The station may run.
 
-    Exit code 1 if the answer is not the one in the journal.
+    The quote of a fuel programme (a row of kind quoted) too, by the rules that the journal has. Exit code 1 if the
+    answer is not the one in the journal.
     """
     try:
         with readable(_file_of(_load(path))) as store:
             row = store.row_at(seq)
             if row is None:
                 _fail(f"there is no row {seq}: the last one is {store.head_seq}")
-            explained = explanation.explain(store.opened(row))
+            body = store.opened(row)
+            if isinstance(body.record, Quoted):
+                explained = explain_quote(body, _rules_of(store, body.record.version))
+            else:
+                explained = explanation.explain(body)
     except (DamagedRow, JournalError, explanation.NotADecision) as error:
         _fail(f"row {seq}: {error}")
     for line in explained.lines:
         click.echo(line)
     if not explained.same:
         raise SystemExit(1)
+
+
+def _rules_of(store: Journal, version: str) -> RulesTaken | None:
+    """The rules of a version, as they were taken down when the station first quoted by them."""
+    rows = (body.record for body in _rows(store, Selection(frozenset({"rules"})), None))
+    return next((record for record in rows if isinstance(record, RulesTaken) and record.version == version), None)
 
 
 @journal.command()

@@ -1,8 +1,9 @@
 """How a station comes to its books at start, and how it makes sure of them.
 
 With a checkpoint: the books of then, and the rows behind it; the whole journal is then read again beside the running
-station, slowly, and must give the same. Without one: the whole journal, before anything else. The rows are the truth:
-where the two differ, the books become what the rows say, and a person is told.
+station, slowly, and must give the same. Without one: the whole journal, before anything else. From then on second books
+are made of the rows that the disk gives back, and hourly the station's own are held against them. The rows are the
+truth: where the two differ, the books become what the rows say, and a person is told.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from controller.domain.books import Books
+from controller.domain.books_compare import compared
 from controller.domain.books_state import DamagedBooks, decode_books, differing, encode_books, fingerprint
 from controller.domain.days import BusinessDay
 from controller.domain.seams import US_PER_MS, Clock
@@ -95,7 +97,7 @@ class BooksKeeper:
                 await self._compare(self._doubted)
                 self._doubted = None
             while True:
-                await self._read_to(lambda: self._books.seq)
+                await self._hold_against_the_rows()
                 await self._writer.with_journal(self._save)
                 await self._sleep_ms(CHECKPOINT_EVERY_S * 1_000)
         except JournalDamaged as error:
@@ -118,13 +120,30 @@ class BooksKeeper:
         if same:
             log.info("the whole journal gives the books of the checkpoint at %s", kept.name.text)
             return
+        await self._put_right()
+
+    async def _hold_against_the_rows(self) -> None:
+        """Hold the station's books against those of the rows: a piece at a time, at the same row each time.
+
+        The rows are read where commits are made; here is what is left of it on the event loop, a millisecond in ten.
+        """
+        await self._read_to(lambda: self._books.seq)
+        for wrong in compared(self._checked, self._books):
+            if wrong:
+                await self._put_right()
+                return
+            await self._sleep_ms(PAUSE_MS)
+            await self._read_to(lambda: self._books.seq)
+
+    async def _put_right(self) -> None:
+        """The station's books become what the rows give."""
         await self._read_to(lambda: self._books.seq)
         # From here to the end nobody else has a turn: no row comes between.
         wrong = differing(self._checked, self._books)
         self._books.adopt(decode_books(encode_books(self._checked), self._books.business_day))
         self._trouble(
             "books",
-            f"This station started with books that its journal does not give ({', '.join(wrong) or 'in the past'}). "
+            f"This station had books that its journal does not give ({', '.join(wrong) or 'in the past'}). "
             "The journal counts, and the books are right again: look at what is unpaid, and report this",
         )
         self._changed()

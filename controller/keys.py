@@ -18,6 +18,8 @@ LIST_KEY = "list.key"
 """The secret of the keyed hashes by which cards and plates are looked up."""
 CARD_KEYS = "cards.json"
 """Read keys of the network's cards."""
+HEADQUARTERS_PUBLIC = "headquarters.pub"
+"""By which lists and codes are signed: the public half, in hex."""
 SECRET_BYTES = 32
 OTHERS_MAY = stat.S_IRWXG | stat.S_IRWXO
 
@@ -66,6 +68,17 @@ def read_hex(path: Path, size: int) -> bytes:
     if len(secret) != size:
         raise KeyFileError(f"{path} holds {len(secret)} bytes, expected {size}: put back the file's copy")
     return secret
+
+
+def read_public(path: Path) -> bytes:
+    """A public key, written as hex digits. KeyFileError."""
+    try:
+        key = bytes.fromhex(path.read_text(encoding="ascii").strip())
+    except (ValueError, OSError) as error:
+        raise KeyFileError(f"{path} holds no key: copy it from headquarters again") from error
+    if len(key) != SECRET_BYTES:
+        raise KeyFileError(f"{path} holds {len(key)} bytes, expected {SECRET_BYTES}: copy it from headquarters again")
+    return key
 
 
 def station_key(folder: Path) -> Ed25519PrivateKey:

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from controller.answers import Pending
 from controller.decisions import Decisions, refuse
 from controller.display import Display
 from controller.domain.desk import (
@@ -60,13 +61,12 @@ class CardRejected:
 
 
 @dataclass(frozen=True, slots=True)
-class _Commanded:
-    command: AuthorisePoint | AnswerNeed
-    till: str
-    result: asyncio.Future[CommandResult]
+class _InTurn:
+    do: Callable[[], Awaitable[None]]
 
 
-_Message = words.PumpEvent | TokenShown | CardRejected | _Commanded
+TillsWord = AuthorisePoint | AnswerNeed
+_Message = words.PumpEvent | TokenShown | CardRejected | _InTurn
 
 
 class FuellingPoint:
@@ -91,7 +91,7 @@ class FuellingPoint:
         self.meters = Meters(site, number, meter)
         self._doubts = Doubts(site, number)
         self._errands = Errands(site.clock, len(nozzles), self.grade, tell)
-        self._decisions = Decisions(site, number, lambda: self.prices.grades, tell)
+        self._decisions = Decisions(site, number, lambda: self.prices.grades, tell, self._in_turn)
         self._inbox: asyncio.Queue[tuple[_Message, int]] = asyncio.Queue()
         self._nozzles = len(nozzles)
         self._unread: set[int] = set()
@@ -116,14 +116,40 @@ class FuellingPoint:
         """Something has happened at the pump or its reader."""
         self._inbox.put_nowait((message, self._stops))
 
-    async def command(self, command: AuthorisePoint | AnswerNeed, till: str) -> CommandResult:
-        """A till's command, in its turn."""
+    @property
+    def question(self) -> Pending | None:
+        """What is asked of people here now; another object for each time that it is asked."""
+        return self._decisions.question
+
+    def unanswered(self, question: Pending, reason: Reason) -> None:
+        """Nobody will answer this any more; nothing happens if somebody has."""
+
+        async def nobody() -> None:
+            if self._decisions.question is question:
+                await self._decisions.card_refused(reason, question.request.token if question.request else None)
+
+        self._in_turn(nobody)
+
+    async def command(self, said: TillsWord, till: str, asked: Pending | None = None) -> CommandResult:
+        """A till's command, in its turn. With `asked`, an answer to this question and to none since."""
         if self._busy and not self._site.can_write:
             # What has happened at the pump waits for the disk: nobody shall wait behind it for an answer.
-            return refuse(command.command_id, Reason.JOURNAL_FULL)
+            return refuse(said.command_id, Reason.JOURNAL_FULL)
         result: asyncio.Future[CommandResult] = asyncio.get_running_loop().create_future()
-        self._inbox.put_nowait((_Commanded(command, till, result), self._stops))
+
+        async def carry_out() -> None:
+            over = to is not None and to is not self._decisions.question
+            nothing = refuse(said.command_id, Reason.NOTHING_TO_ANSWER)
+            answer = nothing if over else await self._decisions.carry_out(said, till)
+            if not result.done():
+                result.set_result(answer)
+
+        self._in_turn(carry_out)
         return await result
+
+    def see_plate(self, token: TokenRef) -> None:
+        """A device has read a plate here."""
+        self._in_turn(lambda: self._decisions.plate_seen(token))
 
     async def errand(self, command: PumpCommand) -> CommandResult:
         """What the pump itself answers; it goes to the pump at once."""
@@ -145,7 +171,7 @@ class FuellingPoint:
                 await self._handle(message)
                 self._busy = False
         finally:
-            self._decisions.watch_no_more()
+            self._decisions.unused.end()
             self.prices.no_more()
 
     def grade(self, nozzle: int) -> Grade | None:
@@ -164,10 +190,8 @@ class FuellingPoint:
                 await self._decisions.token_shown(message.token)
             case CardRejected():
                 await self._decisions.card_refused(message.reason, message.token)
-            case _Commanded():
-                result = await self._decisions.carry_out(message.command, message.till)
-                if not message.result.done():
-                    message.result.set_result(result)
+            case _InTurn(do):
+                await do()
             case _:
                 await self._pump_event(message)
 
@@ -205,6 +229,9 @@ class FuellingPoint:
             case words.LinkFault():
                 log.info("point %d: %s: %s", self.number, event.kind, event.detail)
 
+    def _in_turn(self, do: Callable[[], Awaitable[None]]) -> None:
+        self._inbox.put_nowait((_InTurn(do), self._stops))
+
     def _not_stopped(self) -> None:
         """The pump took no stop in all the core's tries: it is told again, and somebody must know."""
         running = self.display.state in {PointState.AUTHORISED, PointState.FUELLING}
@@ -236,7 +263,7 @@ class FuellingPoint:
         grade = self.grade(event.nozzle)
         if grade is None:
             text = f"Nozzle {event.nozzle} is not in station.toml: add its grade to point {self.number}"
-            self.display.show(PointState.ERROR, nozzle=event.nozzle, text=text)
+            self.display.show(PointState.ERROR, nozzle=event.nozzle, reason=Reason.PRICE_MISSING, text=text)
             return
         if not same_price(event.price, grade.price):
             self.prices.send()
@@ -268,7 +295,7 @@ class FuellingPoint:
             _, allowed = authorisation
             token = allowed.token.shown if allowed.token else ""
             self.display.show(PointState.AUTHORISED, keep=True, nozzle=allowed.nozzle, price=allowed.price, token=token)
-            self._decisions.watch_unused()
+            self._decisions.unused.begin()
 
     def _fuelling(self, event: words.Fuelling) -> None:
         if event.nozzle:
@@ -382,6 +409,7 @@ class FuellingPoint:
             funds=authorised.funds if authorised else Funds.NONE,
             at_start=event.at_start,
             price_agreed=None if agreed is None or same_price(agreed, event.price) else agreed,
+            held_by=authorised.held_by if authorised else "",
         )
 
     async def _hung_up(self) -> None:

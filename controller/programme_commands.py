@@ -6,7 +6,6 @@ The only place where programmes meet files: texts and lines go into `controller.
 import gc
 import sys
 from collections.abc import Iterable, Iterator
-from importlib.resources import files
 from pathlib import Path
 from typing import IO, NoReturn
 
@@ -15,8 +14,8 @@ import msgspec
 
 from controller.domain.programmes.lab import LabError, Laboratory
 from controller.domain.programmes.programme import Programme, ProgrammeError, parse
+from controller.programme_files import SHIPPED, shipped_text
 
-SHIPPED = ("cng-interissuer", "lpg-pass", "opet-kart", "petrolimex-id", "positive-card")
 WRONG_INPUT = 2
 FLUSH_BYTES = 1 << 16
 """Answers are written in pieces of this size: a year of sales is a million lines."""
@@ -83,11 +82,6 @@ def lab(name: str, events: Path, summary: bool) -> None:
 def shipped(name: str) -> Programme:
     """A programme that comes with this software."""
     return parse(shipped_text(name), f"{name}.toml")
-
-
-def shipped_text(name: str) -> str:
-    """Its TOML."""
-    return files("controller.domain.programmes").joinpath(f"{name}.toml").read_text(encoding="utf-8")
 
 
 def _text_of(name: str) -> tuple[str, str]:

@@ -29,6 +29,8 @@ from controller.domain.desk import (
     ReadPumpTotals,
     ReleaseDelivery,
     ResumePoint,
+    SeePlate,
+    Shown,
     Snapshot,
     StopAll,
     StopPoint,
@@ -155,12 +157,24 @@ def list_(station: str, token_file: Path) -> None:
 @at_station
 @click.option("--volume", help="Stop at so many units, such as 20 or 12.5.")
 @click.option("--amount", help="Stop at so much money, such as 500.")
-@click.option("--plate", default="", help="On the account of this plate; without it, to be paid here.")
+@click.option("--plate", default="", help="On the account of this plate; without one of these, to be paid here.")
+@click.option("--phone", default="", help="Of this phone number: headquarters sends it a code, to be answered.")
+@click.option("--voucher", default="", help="Of the voucher with this id.")
+@click.option("--code", default="", help="Of the holder of this code: the text that a scanner types.")
 @click.option(
     "--grade", default="", help="The fuel, by its code or its nozzle's number, where the pump does not say it."
 )
 def authorise(
-    number: int, station: str, token_file: Path, volume: str | None, amount: str | None, plate: str, grade: str
+    number: int,
+    station: str,
+    token_file: Path,
+    volume: str | None,
+    amount: str | None,
+    plate: str,
+    phone: str,
+    voucher: str,
+    code: str,
+    grade: str,
 ) -> None:
     """Let a calling PUMP deliver."""
     if volume is not None and amount is not None:
@@ -171,10 +185,21 @@ def authorise(
         amount_minor = None
         if amount is not None:
             amount_minor = scaled(amount, (await desk.snapshot()).decimals, "--amount")
-        result = await desk.order(AuthorisePoint(new_id(), number, plate, volume_ml, amount_minor, grade))
+        shown = Shown(plate=plate, phone=phone, voucher=voucher, qr=code)
+        shown_or_cash = shown if shown != Shown() else None
+        result = await desk.order(AuthorisePoint(new_id(), number, "", volume_ml, amount_minor, grade, shown_or_cash))
         click.echo(f"pump {number}: {result.text or 'may deliver'}")
 
     run(station, token_file, work)
+
+
+@pump.command("see-plate")
+@_number
+@click.argument("plate", metavar="PLATE")
+@at_station
+def see_plate(number: int, plate: str, station: str, token_file: Path) -> None:
+    """Say that a camera or a tag reader has read PLATE at a PUMP: with that device's own token."""
+    _order(station, token_file, SeePlate(new_id(), number, plate), f"pump {number}: the plate was told")
 
 
 @pump.command()
@@ -183,7 +208,8 @@ def authorise(
 @click.argument("value", metavar="VALUE", default="")
 @at_station
 def answer(number: int, need: str, value: str, station: str, token_file: Path) -> None:
-    """Answer what a PUMP waits for: its NEED is plate, odometer, code, pin or grade (a code, or the nozzle's number).
+    """Answer what a PUMP waits for: its NEED is plate, odometer, code, pin, phone_code or grade (a code, or a
+    nozzle's number).
 
     Without a VALUE it is asked for; a PIN is not shown while it is typed.
     """

@@ -11,18 +11,18 @@ import logging
 from dataclasses import dataclass, field, replace
 from datetime import date
 
-from card_io.counters import CardDebit, PurseIntent
+from card_io.counters import CardDebit, PurseIntent, Use
 from card_io.facts import CardFacts
 from card_io.fills import CardFill
 from card_io.orders import DebitOrder, RefundOrder, ResolveOrder, Unresolved
 from card_io.reader import CardReader
-from card_io.transaction import CommitProof
+from card_io.transaction import Changed, CommitProof
 from controller.domain.card_proof import CardAct, CardProof, station_reader_id
 from controller.domain.card_reasons import card_reason
-from controller.domain.days import local_time
 from controller.domain.limits import cost_minor, margin_minor
 from controller.domain.names import RowName
 from controller.domain.purse_records import (
+    Counted,
     DebitName,
     PurseDebited,
     PurseFate,
@@ -32,7 +32,7 @@ from controller.domain.purse_records import (
     PurseUnit,
 )
 from controller.domain.purses import PurseCase, Taken
-from controller.domain.quantities import Unit, UnitPrice, money_text, volume_text
+from controller.domain.quantities import Unit, UnitPrice, money_text, volume_for, volume_text
 from controller.domain.reasons import Reason
 from controller.domain.records import Limits
 from controller.domain.seams import MS_PER_S
@@ -132,11 +132,11 @@ class PurseDesk:
             if bound is None:
                 return Reason.PURSE_EMPTY
             limits, maximum, most_minor = bound
+            counted = self._counted(limits, most_minor, price)
             counters = there.facts.counters
             before = counters.debit if counters else None
-            intended = PurseIntended(
-                point, token, self._station, unit, maximum, purse.value, _name_of(before.intent) if before else None
-            )
+            named = _name_of(before.intent) if before else None
+            intended = PurseIntended(point, token, self._station, unit, maximum, purse.value, named, counted)
             self._taking.add(token.key)
             try:
                 (body,) = await self._site.write(intended)
@@ -145,10 +145,16 @@ class PurseDesk:
                 self._taking.discard(token.key)
             intent = PurseIntent(self._station, body.name.epoch, body.name.seq, maximum)
             try:
-                order = DebitOrder(uid=there.facts.uid, intent=intent, reader_id=self.reader_id)
+                order = DebitOrder(
+                    uid=there.facts.uid,
+                    intent=intent,
+                    reader_id=self.reader_id,
+                    today=self._today(),
+                    counted=Use(counted.volume_ml, counted.amount_minor),
+                )
                 changed = await there.reader.change(order)
                 if changed.outcome == "applied":
-                    there.facts = _after(there.facts, -maximum, CardDebit(intent, "open"), changed.proof)
+                    there.facts = _after(there.facts, -maximum, changed)
                     proof = self._proof(token.key, CardAct.DEBIT, maximum, body.name, changed.proof)
                     debited = PurseDebited(body.name, proof)
                     return Taken(body.name, debited, limits, most_minor, lambda: self._written(body.name))
@@ -237,10 +243,11 @@ class PurseDesk:
             fill=self._fill(case),
             today=self._today(),
             reader_id=self.reader_id,
+            counted=Use(case.counted.volume_ml, case.counted.amount_minor) if case.counted else None,
         )
         changed = await there.reader.change(order)
         if changed.outcome == "applied":
-            there.facts = _after(there.facts, owed, CardDebit(order.intent, "settled"), changed.proof)
+            there.facts = _after(there.facts, owed, changed)
             proof = self._proof(case.token.key, CardAct.REFUND, owed, name, changed.proof)
             await self._site.write_surely(PurseRefunded(name, owed, proof))
             return True
@@ -288,8 +295,16 @@ class PurseDesk:
             at_s=fill.at_ms // MS_PER_S,
         )
 
+    def _counted(self, limits: Limits, most_minor: int, price: UnitPrice) -> Counted:
+        """What a fill within these limits takes at most: on the card's counters until it is known what it took."""
+        volume_ml = limits.volume_ml
+        if volume_ml is None:
+            volume_ml = volume_for(limits.amount_minor or 0, price, self._site.currency)
+        return Counted(volume_ml, most_minor)
+
     def _today(self) -> date:
-        return local_time(self._site.wall_ms, self._site.books.business_day.zone).date()
+        """The business day, as the journal counts."""
+        return date.fromordinal(self._site.day_of(self._site.wall_ms))
 
     def _proof(
         self, key: bytes, act: CardAct, amount: int, name: RowName, proof: CommitProof | None
@@ -364,10 +379,10 @@ def _measure(money: bool) -> str:
     return "amount" if money else "volume"
 
 
-def _after(facts: CardFacts, change: int, debit: CardDebit, proof: CommitProof | None) -> CardFacts:
-    """What a card carries after a change of here."""
-    purse, counters = facts.purse, facts.counters
+def _after(facts: CardFacts, more: int, changed: Changed) -> CardFacts:
+    """What a card carries after a change of here that gave it `more`."""
+    purse = facts.purse
     if purse is not None:
-        counter = purse.counter if proof is None else proof.counter
-        purse = replace(purse, value=purse.value + change, counter=counter)
-    return replace(facts, purse=purse, counters=None if counters is None else replace(counters, debit=debit))
+        counter = purse.counter if changed.proof is None else changed.proof.counter
+        purse = replace(purse, value=purse.value + more, counter=counter)
+    return replace(facts, purse=purse, counters=changed.written or facts.counters)

@@ -4,14 +4,21 @@ The one place where a record is written and the books take it. Knows no pump, re
 """
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Protocol
 
 from controller.domain.books import Books
+from controller.domain.card_use import CardUse
+from controller.domain.codes import Verify
+from controller.domain.grants import GrantDesk
+from controller.domain.headquarters import Headquarters
 from controller.domain.ladder import Rules
 from controller.domain.lists import LookUp
+from controller.domain.names import RowName
 from controller.domain.prices import current
 from controller.domain.products import Grade
 from controller.domain.purse_records import CardSeen
@@ -19,7 +26,15 @@ from controller.domain.purses import TakeFromPurse, no_purse
 from controller.domain.quantities import Currency
 from controller.domain.records import Authorised, Body, Record, kind_of
 from controller.domain.seams import MS_PER_S, US_PER_MS, US_PER_S, Clock
-from controller.domain.tokens import Assurance, TokenRef, card_token, driver_key, plate_token
+from controller.domain.tokens import (
+    Assurance,
+    TokenRef,
+    card_token,
+    driver_key,
+    phone_token,
+    plate_token,
+    voucher_token,
+)
 from controller.pincheck import PinChecker
 from controller.store.writer import JournalUnwritable, JournalWriter
 
@@ -28,6 +43,14 @@ MAX_UNPAID = 2
 """Deliveries that may wait at a pump: the one that is being paid and one behind it. Then the pump is blocked."""
 
 log = logging.getLogger("forecourt.station")
+
+
+NotePin = Callable[[TokenRef, int, RowName], Awaitable[None]]
+"""Of token, wrong PINs in a row, and the row of the try."""
+
+
+async def no_note(token: TokenRef, wrong: int, tried: RowName) -> None:
+    """A station that writes on no card."""
 
 
 class Lists(Protocol):
@@ -81,8 +104,18 @@ class Site:
         """How long ago headquarters was last heard; None for a station without one."""
         self.card_seen: Callable[[bytes], CardSeen | None] = lambda key: None
         """By token key: how old a card is that was proven here lately."""
+        self.card_use: Callable[[bytes, date], CardUse | None] = lambda key, today: None
+        """By token key and business day: what such a card counts of its own use."""
+        self.note_pin: NotePin = no_note
+        """Tells a card how many wrong PINs in a row there were, if it can be told."""
         self.take_from_purse: TakeFromPurse = no_purse
         """How a card's purse pays, before its pump is let go."""
+        self.verify_code: Verify = lambda signature, message: False
+        """Whether headquarters has signed a code."""
+        self.headquarters: Headquarters | None = None
+        """The link, at a station that has one."""
+        self.grants: GrantDesk | None = None
+        """Who asks headquarters for money of prepaid accounts; None at a station without headquarters."""
         self._writer = writer
         self._list_secret = list_secret
         self._troubles: dict[str, Trouble] = {}
@@ -133,6 +166,14 @@ class Site:
         """A typed plate as a token. ValueError if it cannot be one."""
         return plate_token(self._list_secret, text)
 
+    def phone(self, number: str) -> TokenRef:
+        """A typed phone number as a token, not proven. ValueError if it cannot be one."""
+        return phone_token(self._list_secret, number)
+
+    def voucher(self, text: str) -> TokenRef:
+        """A voucher by its id. ValueError if it cannot be one."""
+        return voucher_token(self._list_secret, text)
+
     def card(self, number: str) -> TokenRef:
         """A typed card number as a token. ValueError if it cannot be one."""
         return card_token(self._list_secret, number, Assurance.IDENTIFIED)
@@ -163,11 +204,12 @@ class Site:
             except JournalUnwritable:
                 await self.sleep_s(JOURNAL_RETRY_S)
 
-    async def write_authorised(self, record: Authorised, *before: Record) -> None:
-        """As `write`; what it allows counts from now on, not only once it is on disk. `before`: in the same commit."""
+    @contextlib.contextmanager
+    def on_its_way(self, record: Authorised) -> Iterator[None]:
+        """What this allows counts from now on, not only once it is on disk: until it is, or is given up."""
         self._authorising[record.point] = record
         try:
-            await self.write(*before, record)
+            yield
         finally:
             del self._authorising[record.point]
 

@@ -14,8 +14,10 @@ import msgspec
 from card_io.reader import CardReader
 from controller.card_desk import CardDesk
 from controller.config import LineTable, PointTable, StationConfig
+from controller.config_programmes import product_of
 from controller.contact import LastContact
 from controller.decisions import refuse
+from controller.devices import Devices
 from controller.domain.books import Books, Sale, Unpaid
 from controller.domain.days import BusinessDay
 from controller.domain.desk import (
@@ -28,26 +30,35 @@ from controller.domain.desk import (
     Trouble,
     UnpaidView,
 )
-from controller.domain.headquarters import Headquarters, Heard, LinkState
+from controller.domain.headquarters import Headquarters, LinkState
 from controller.domain.meters import meter
 from controller.domain.quantities import money_text
+from controller.domain.questions import Heard
 from controller.domain.reasons import Reason
-from controller.domain.receipt import ReceiptSite, receipt_lines, receipt_of, receipt_text
 from controller.domain.records import RowName, Started, Stopped
 from controller.domain.seams import Clock, Randomness
 from controller.domain.tokens import Assurance, card_token
 from controller.entitled import CardsProven, EntitledLists, EntitledPins, EntitledRules
+from controller.grants import HeadquartersGrants
+from controller.keypad_desk import KeypadDesk
+from controller.keypads import Keypad
+from controller.pin_notes import PinNotes
 from controller.pincheck import InlinePins, PinChecker
 from controller.point import FuellingPoint
 from controller.pricing import Pricing
-from controller.printing.escpos import PrinterModel, slip_bytes
-from controller.printing.spool import PrintQueue, Slip, slip_name
+from controller.printing.escpos import PrinterModel
+from controller.printing.spool import PrintQueue
+from controller.programmes_desk import ProgrammesDesk
 from controller.pumps import words
 from controller.pumps.core import LinePort
 from controller.pumps.line import LineRunner
 from controller.pumps.protocols import PROTOCOLS, Setup
 from controller.pumps.schedule import LineSchedule
 from controller.purse_desk import PurseDesk
+from controller.receipts import Receipts
+from controller.redeeming import Redeeming
+from controller.set_apart import SetApartHere
+from controller.shown import verified_by
 from controller.site import JOURNAL_RETRY_S, Lists, Site
 from controller.store.journal import Journal
 from controller.store.writer import JournalUnwritable, JournalWriter
@@ -89,11 +100,13 @@ class Station:
         headquarters: Headquarters | None,
         pins: PinChecker | None = None,
         till_readers: Mapping[str, CardReader] | None = None,
+        keypads: Mapping[int, Keypad] | None = None,
         issuer_keys: tuple[bytes, ...] = (),
+        code_keys: tuple[bytes, ...] = (),
     ) -> None:
-        """`readers`: by fuelling point; `pins`: who checks PINs, in place if nobody is named.
+        """`readers` and `keypads`: by fuelling point; `pins`: who checks PINs, in place if nobody is named.
 
-        `issuer_keys`: headquarters' public keys, 32 bytes each, for its words on card purses.
+        `issuer_keys`: headquarters' public keys, 32 bytes each, for its words on card purses; `code_keys` for codes.
         """
         self.config = config
         file = config.file
@@ -104,7 +117,6 @@ class Station:
         self._till_readers = till_readers or {}
         proven = CardsProven()
         self._print_queue = print_queue
-        self._printer_model = printer_model
         self._headquarters = headquarters
         self._snapshot: Snapshot | None = None
         self.site = Site(
@@ -120,6 +132,8 @@ class Station:
             pins=EntitledPins(pins or InlinePins(), proven),
         )
         self.site.card_seen = proven.seen
+        self.site.verify_code = verified_by(code_keys)
+        self.site.card_use = proven.use
         self._lines: dict[str, LineRunner] = {}
         self._taps: dict[str, Tap] = {}
         self.points: dict[int, FuellingPoint] = {}
@@ -130,16 +144,37 @@ class Station:
         if file.cards is not None and file.cards.purse:
             self._purse = PurseDesk(self.site, file.cards.station_number)
             self.site.take_from_purse = self._purse.take
+        number = file.cards.station_number if file.cards else 0
+        notes = PinNotes(self.site, number, proven.proved)
+        self.site.note_pin = notes.note
         self._cards = CardDesk(
             self.site,
             self.points,
             list_secret=list_secret,
             proven=proven,
             purse=self._purse,
-            station_number=file.cards.station_number if file.cards else 0,
+            notes=notes,
+            station_number=number,
             issuer_keys=issuer_keys,
         )
+        resting = "SIMULATION" if file.station.simulated else ""
+        self._keypads = [
+            KeypadDesk(self.site, self.points[number], keypad, resting=resting)
+            for number, keypad in (keypads or {}).items()
+        ]
         self._pricing = Pricing(self.site, _price_decimals(file.points), self._price_changed)
+        named = {grade.code: product_of(grade.code, grade.product) for grade in file.grades}
+        products = {code: product for code, product in named.items() if product is not None}
+        self._receipts = Receipts(config, products, print_queue, printer_model)
+        self._programmes = ProgrammesDesk(
+            self.site,
+            config.programmes,
+            products,
+            list_secret=list_secret,
+            headquarters=headquarters,
+            on_quoted=lambda sale: self._receipts.print_points(sale, self.site.books),
+        )
+        self._redeeming = Redeeming(self.site, self._programmes, headquarters)
         self._tills = Tills(
             self.site,
             self.points,
@@ -147,19 +182,19 @@ class Station:
             stop_all=self._stop_all,
             on_sale=self._print_receipt,
             ask_balance=self._balance,
+            programmes=self._programmes,
+            redeeming=self._redeeming,
             cards=self._cards.command,
-        )
-        self._receipt_site = ReceiptSite(
-            name=file.station.name,
-            address=file.station.address,
-            currency=config.currency,
-            zone=config.zone,
-            simulated=file.station.simulated,
-            grades=tuple(config.grades.values()),
+            managers=frozenset(till.id for till in file.tills if till.manager),
+            devices=Devices(self.site, self.points, file.tills),
         )
         if headquarters is not None:
             writer.on_append(headquarters.rows_written)
             headquarters.on_state(self._link_changed)
+            self._grants = HeadquartersGrants(self.site, headquarters)
+            self.site.headquarters = headquarters
+            self.site.grants = self._grants
+            self._set_apart = SetApartHere(self.site, headquarters)
             self._contact = LastContact(self.site, headquarters)
             headquarters.on_state(self._contact.changed)
             self.site.contact_age_ms = lambda: self._contact.age_ms
@@ -209,10 +244,11 @@ class Station:
         table = self.config.file.station
         await self.site.write(Started(table.id, SOFTWARE, table.simulated, previous, self.site.grades))
         await self._pricing.start()
+        await self._programmes.start()
         for point in self.points.values():
             point.meters.show_troubles()
         for sale in list(self.site.books.settled.values())[-UNSURE_RECEIPTS:]:
-            self._print_receipt(sale)
+            self._receipts.print_all(sale, self.site.books)
         for unpaid in list(self.site.books.unpaid.values()):
             if pays_itself(unpaid):
                 await self._settle_on_account(unpaid)
@@ -224,12 +260,14 @@ class Station:
             *(line.run() for line in self._lines.values()),
             *(self._cards.listen_at_point(number, reader) for number, reader in self._readers.items()),
             *(self._cards.listen_at_till(till, reader) for till, reader in self._till_readers.items()),
+            *(keypad.run() for keypad in self._keypads),
             self._print_queue.run(),
         ]
         if self._purse is not None:
             work.append(self._purse.run())
         if self._headquarters is not None:
-            work += [self._headquarters.run(), self._contact.run()]
+            work += [self._headquarters.run(), self._contact.run(), self._grants.run(), self._set_apart.run()]
+            work.append(self._redeeming.run())
         tasks = [asyncio.ensure_future(job) for job in work]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -320,13 +358,7 @@ class Station:
 
     def _print_receipt(self, sale: Sale) -> str:
         """Give the slip of a settled sale to the printer's queue, once; returns its readable text."""
-        receipt = receipt_of(sale.delivery, sale.name, sale.settlement, self._receipt_site, wall_ms=sale.settled_ms)
-        width = self.config.file.printer.width if self.config.file.printer else 42
-        lines = receipt_lines(receipt, width)
-        text = receipt_text(lines, width)
-        data = slip_bytes(lines, self._printer_model, width)
-        self._print_queue.submit(Slip(slip_name(sale.settlement.receipt_number), text, data))
-        return text
+        return self._receipts.print(sale, self.site.books)
 
     async def _balance(self, command: AskBalance, question: str) -> CommandResult:
         try:

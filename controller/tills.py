@@ -12,12 +12,14 @@ from dataclasses import dataclass
 import msgspec
 
 from controller.decisions import refuse
+from controller.devices import Devices
 from controller.domain.books import Books, Sale, Unpaid
 from controller.domain.desk import (
     LEASE_MS,
     Allot,
     AnswerNeed,
     AskBalance,
+    AskPoints,
     AuthorisePoint,
     CardCommand,
     ChangePrice,
@@ -27,23 +29,33 @@ from controller.domain.desk import (
     ExpectCard,
     IdentifyPump,
     LeaseDelivery,
+    ManagerCommand,
     PayDelivery,
+    PointState,
+    PresentAfter,
     ReadPumpTotals,
     ReleaseDelivery,
     ReleasePurse,
+    ResetOdometer,
     ResumePoint,
+    SeePlate,
+    SendCode,
     StopAll,
     StopPoint,
     SuspendPoint,
     UnlockPin,
+    Unreserve,
 )
 from controller.domain.funds import Funds
 from controller.domain.reasons import CATALOGUE, Reason
-from controller.domain.records import RowName, Settlement, Tender, TenderKind, TestMeasure, parse_row_name
+from controller.domain.records import Record, RowName, Settlement, Tender, TenderKind, TestMeasure, parse_row_name
 from controller.domain.seams import US_PER_MS
 from controller.manager import Manager
 from controller.point import FuellingPoint
 from controller.pricing import Pricing
+from controller.programmes_desk import ProgrammesDesk, question_id
+from controller.redeeming import Redeeming, Taken
+from controller.reservations import Reservations
 from controller.site import Site
 from controller.store.writer import JournalUnwritable
 
@@ -74,9 +86,15 @@ class Tills:
         stop_all: Callable[[], None],
         on_sale: Callable[[Sale], str],
         ask_balance: Callable[[AskBalance, str], Awaitable[CommandResult]],
+        programmes: ProgrammesDesk,
+        redeeming: Redeeming,
         cards: Callable[[CardCommand, str], Awaitable[CommandResult]],
+        managers: frozenset[str] = frozenset(),
+        devices: Devices,
     ) -> None:
-        """`on_sale` hears of each new sale, on disk already, and gives its readable receipt.
+        """`managers`: the tills that may say what only a manager says; where there are none, all may.
+
+        `on_sale` hears of each new sale, on disk already, and gives its readable receipt.
 
         `ask_balance` gets a name for the question as well: command ids are each till's own, and headquarters' are not.
         """
@@ -84,9 +102,16 @@ class Tills:
         self._points = points
         self._pricing = pricing
         self._manager = Manager(site)
+        self._managers = managers
+        self._devices = devices
+        self._reservations = Reservations(site, self._is_offline)
         self._stop_all = stop_all
         self._on_sale = on_sale
         self._ask_balance = ask_balance
+        self._programmes = programmes
+        self._redeeming = redeeming
+        self._points_asked: set[RowName] = set()
+        """Deliveries that points are being taken for: nobody settles them otherwise meanwhile."""
         self._cards = cards
         self._leases: dict[RowName, _Lease] = {}
         self._answers: OrderedDict[tuple[str, str], _Answer] = OrderedDict()
@@ -135,6 +160,10 @@ class Tills:
         return sale
 
     async def _begin(self, till: str, command: Command) -> CommandResult:
+        if not self._devices.may_say(till, command):
+            return refuse(command.command_id, Reason.DEVICE_ONLY)
+        if isinstance(command, ManagerCommand) and self._managers and till not in self._managers:
+            return refuse(command.command_id, Reason.MANAGER_ONLY)
         return self._answer_of_before(till, command) or await self._do(till, command)
 
     def _ended(self, key: tuple[str, str], task: asyncio.Task[CommandResult]) -> None:
@@ -148,12 +177,17 @@ class Tills:
         """What the journal knows of this command from before a restart."""
         name = self._books.commands.get((till, command.command_id))
         if name is None:
+            if isinstance(command, PayDelivery) and command.points:
+                return self._redeeming.answer_of_before(command, till)
             return None
         match command:
             case PayDelivery():
                 for sale in reversed(self._books.settled.values()):
-                    if sale.settlement_name == name and _was_paid_by(sale, command):
+                    if sale.settlement_name == name and self._was_paid_by(sale, command):
                         return _paid(command.command_id, sale, "")
+            case PresentAfter():
+                if answer := self._programmes.answer_of_before(command, name):
+                    return answer
             case CloseAsTest():
                 tested = {delivery.text: row for delivery, row in self._books.tested.items()}
                 if tested.get(command.delivery_id) == name:
@@ -161,12 +195,21 @@ class Tills:
             case ChangePrice():
                 if answer := self._pricing.answer_of_before(command, name):
                     return answer
-            case Allot() | UnlockPin():
+            case Allot() | UnlockPin() | ReleasePurse() | Unreserve() | ResetOdometer():
                 if answer := self._manager.answer_of_before(command, name):
                     return answer
             case AuthorisePoint() | AnswerNeed() if self._authorised_at(name) in {command.point, None}:
                 return CommandResult(command.command_id, done=True)
         return refuse(command.command_id, Reason.COMMAND_REUSED)
+
+    def _was_paid_by(self, sale: Sale, command: PayDelivery) -> bool:
+        """Whether this sale is what the command asked for."""
+        redeemed = self._books.members.redeemed.get(sale.name.text)
+        points = (0, "") if redeemed is None else (redeemed.points, redeemed.voucher)
+        rest = [tender for tender in sale.settlement.tenders if tender.kind is not TenderKind.POINTS]
+        paid = (rest[0].kind, rest[0].given_minor) if rest else (command.tender, 0)
+        asked = (command.tender, command.given_minor), (command.points, "".join(command.voucher.split()))
+        return sale.name.text == command.delivery_id and asked == (paid, points)
 
     def _authorised_at(self, name: RowName) -> int | None:
         """Where this row allowed a delivery; 0 if it is of another kind, None if it is not remembered."""
@@ -191,6 +234,8 @@ class Tills:
                 if point is None:
                     return refuse(command.command_id, Reason.POINT_UNKNOWN)
                 return await point.command(command, till)
+            case SeePlate():
+                return self._devices.see(till, command)
             case StopPoint():
                 point = self._points.get(command.point)
                 if point is None:
@@ -208,6 +253,10 @@ class Tills:
                 return await self._manager.allot(command, till)
             case UnlockPin():
                 return await self._manager.unlock(command, till)
+            case ResetOdometer():
+                return await self._manager.reset_odometer(command, till)
+            case Unreserve():
+                return await self._reservations.end(command, till)
             case ExpectCard() | ReleasePurse():
                 return await self._cards(command, till)
             case StopAll():
@@ -221,9 +270,18 @@ class Tills:
                 return await self._pay(till, command)
             case CloseAsTest():
                 return await self._close_as_test(till, command)
+            case PresentAfter():
+                return await self._present(till, command)
+            case AskPoints():
+                return await self._programmes.points(command, question_id(till, command.command_id))
+            case SendCode():
+                return await self._programmes.send_code(command, question_id(till, command.command_id))
             case AskBalance():
-                question = hashlib.sha256(f"{till}/{command.command_id}".encode()).hexdigest()
-                return await self._ask_balance(command, question)
+                return await self._ask_balance(command, question_id(till, command.command_id))
+
+    def _is_offline(self, number: int) -> bool:
+        point = self._points.get(number)
+        return point is None or point.display.state is PointState.OFFLINE
 
     def _find(self, delivery_id: str) -> Unpaid | Reason:
         try:
@@ -263,37 +321,76 @@ class Tills:
         if command.tender in {TenderKind.ACCOUNT, TenderKind.CARD_PURSE}:
             return refuse(command.command_id, Reason.NOT_LEASED)
         async with self._settling:
-            found = self._find(command.delivery_id)
+            found = self._mine(command, till)
             if isinstance(found, Reason):
                 return refuse(command.command_id, found)
-            if pays_itself(found):
-                return refuse(command.command_id, Reason.ALREADY_SETTLED)
-            holder = self.leased_to(found.name)
-            if holder != till:
-                return refuse(command.command_id, Reason.LEASED_ELSEWHERE if holder else Reason.NOT_LEASED)
-            amount_minor = found.delivery.amount_minor
-            if command.given_minor < amount_minor:
-                return refuse(command.command_id, Reason.TENDER_TOO_SMALL)
-            if command.tender is TenderKind.BANK_CARD and command.given_minor > amount_minor:
-                # Change for a card would be cash paid out on it.
-                return refuse(command.command_id, Reason.TENDER_TOO_LARGE)
-            tender = Tender(command.tender, amount_minor, command.given_minor)
+            if not (command.points or command.voucher):
+                return await self._pay_with(command, found, till, None)
+            self._points_asked.add(found.name)
+        # Headquarters may take its time: other tills go on meanwhile.
+        try:
+            taken = await self._redeeming.take(command, found, till)
+            if isinstance(taken, CommandResult):
+                return taken
             try:
-                sale, receipt = await self._settle_locked(found, (tender,), till, command.command_id)
-            except JournalUnwritable:
-                return refuse(command.command_id, Reason.JOURNAL_FULL)
+                async with self._settling:
+                    return await self._pay_with(command, found, till, taken)
+            finally:
+                self._redeeming.over(taken)
+        finally:
+            self._points_asked.discard(found.name)
+
+    def _mine(self, command: PayDelivery | CloseAsTest, till: str) -> Unpaid | Reason:
+        """The delivery, if this till may end it now."""
+        found = self._find(command.delivery_id)
+        if isinstance(found, Reason):
+            return found
+        if pays_itself(found):
+            return Reason.ALREADY_SETTLED
+        if found.name in self._points_asked:
+            return Reason.POINTS_BEING_TAKEN
+        holder = self.leased_to(found.name)
+        if holder != till:
+            return Reason.LEASED_ELSEWHERE if holder else Reason.NOT_LEASED
+        return found
+
+    async def _pay_with(self, command: PayDelivery, found: Unpaid, till: str, taken: Taken | None) -> CommandResult:
+        """Settle it, with the tills' lock held. What points leave was looked at before they were taken."""
+        paid_minor = 0 if taken is None else taken.row.worth_minor
+        rest_minor = found.delivery.amount_minor - paid_minor
+        if command.given_minor < rest_minor:
+            return refuse(command.command_id, Reason.TENDER_TOO_SMALL)
+        if command.tender is not TenderKind.CASH and command.given_minor > rest_minor:
+            # Change for a card would be cash paid out on it.
+            return refuse(command.command_id, Reason.TENDER_TOO_LARGE)
+        if command.tender is TenderKind.POINTS and (taken is None or rest_minor):
+            return refuse(command.command_id, Reason.POINTS_INVALID)
+        tenders: list[Tender] = []
+        if taken is not None:
+            tenders.append(Tender(TenderKind.POINTS, paid_minor, paid_minor))
+        if taken is None or rest_minor or command.given_minor:
+            tenders.append(Tender(command.tender, rest_minor, command.given_minor))
+        try:
+            sale, receipt = await self._settle_locked(found, tuple(tenders), till, command.command_id, taken)
+        except JournalUnwritable:
+            return refuse(command.command_id, Reason.JOURNAL_FULL)
         return _paid(command.command_id, sale, receipt)
+
+    async def _present(self, till: str, command: PresentAfter) -> CommandResult:
+        async with self._settling:
+            found = self._find(command.delivery_id)
+            if isinstance(found, Unpaid):
+                return await self._programmes.present(command, found, None, till)
+            if found is not Reason.ALREADY_SETTLED:
+                return refuse(command.command_id, found)
+            sale = self._books.settled[parse_row_name(command.delivery_id)]
+            return await self._programmes.present(command, None, sale, till)
 
     async def _close_as_test(self, till: str, command: CloseAsTest) -> CommandResult:
         async with self._settling:
-            found = self._find(command.delivery_id)
+            found = self._mine(command, till)
             if isinstance(found, Reason):
                 return refuse(command.command_id, found)
-            if pays_itself(found):
-                return refuse(command.command_id, Reason.ALREADY_SETTLED)
-            holder = self.leased_to(found.name)
-            if holder != till:
-                return refuse(command.command_id, Reason.LEASED_ELSEWHERE if holder else Reason.NOT_LEASED)
             try:
                 await self._site.write(TestMeasure(found.name, till, command.command_id))
             except JournalUnwritable:
@@ -309,7 +406,7 @@ class Tills:
             return await self._settle_locked(unpaid, tenders, till, command_id)
 
     async def _settle_locked(
-        self, unpaid: Unpaid, tenders: tuple[Tender, ...], till: str, command_id: str
+        self, unpaid: Unpaid, tenders: tuple[Tender, ...], till: str, command_id: str, taken: Taken | None = None
     ) -> tuple[Sale, str]:
         if unpaid.name not in self._books.unpaid and unpaid.name in self._books.settled:
             sale = self._books.settled[unpaid.name]  # another was quicker, while the disk took no row
@@ -322,7 +419,9 @@ class Tills:
             till=till,
             command_id=command_id,
         )
-        await self._site.write(settlement)
+        rows: list[Record] = [] if taken is None else [taken.row]
+        rows += self._programmes.quotes(unpaid, tenders, None if taken is None else taken.left)
+        await self._site.write(*rows, settlement)
         self._leases.pop(unpaid.name, None)
         sale = self._books.settled[unpaid.name]
         return sale, self._on_sale(sale)
@@ -337,12 +436,6 @@ def account_tender(unpaid: Unpaid) -> tuple[Tender, ...]:
 
 def pays_itself(unpaid: Unpaid) -> bool:
     return unpaid.delivery.funds is not Funds.NONE
-
-
-def _was_paid_by(sale: Sale, command: PayDelivery) -> bool:
-    tender = sale.settlement.tenders[0]
-    asked = (command.delivery_id, command.tender, command.given_minor)
-    return asked == (sale.name.text, tender.kind, tender.given_minor)
 
 
 def _paid(command_id: str, sale: Sale, receipt: str) -> CommandResult:

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from controller.domain.funds import Funds
 from controller.domain.lists import MINUTES_A_DAY, Cap, Hours, Level, ListRow, Measure, Window
+from controller.domain.memberships import Membership
 from controller.domain.quantities import Currency, decimal_text
 from controller.domain.seams import MS_PER_S
 from controller.domain.tokens import Assurance
@@ -49,6 +50,38 @@ def row_lines(row: ListRow, currency: Currency, zone: ZoneInfo) -> Iterator[tupl
         yield "assurance", row.assurance.value
     for cap in (*_own_limits(row), *row.caps):
         yield _column(cap), _most(cap, currency)
+    if row.member is not None:
+        yield from _member_lines(row.member, currency, zone)
+
+
+def _member_lines(member: Membership, currency: Currency, zone: ZoneInfo) -> Iterator[tuple[str, str]]:
+    """Its place in a fuel programme. Of plates only that they are there."""
+    yield "programme", member.programme
+    yield "holder", member.holder
+    if member.product_set:
+        yield "product_set", member.product_set
+    if not member.contract_valid:
+        yield "contract_valid", "no"
+    for name in ("cancelled", "suspended", "verified", "remote", "activated", "organisation"):
+        if getattr(member, name):
+            yield name, "yes"
+    if member.plates:
+        yield "plates", f"{len(member.plates)} (only their hashes are known)"
+    if member.plates_waiting:
+        yield "plates_waiting", f"{len(member.plates_waiting)} (only their hashes are known)"
+    if member.plates_free != 1:
+        yield "plates_free", str(member.plates_free)
+    if member.plates_full:
+        yield "plates_full", "yes"
+    if member.per_litre_minor:
+        yield "per_litre", _decimal(member.per_litre_minor, currency.decimals)
+    if member.percent_bp:
+        yield "percent_bp", str(member.percent_bp)
+    if member.purses:
+        yield "purses", ";".join(f"{each.purse}:{each.points}/{each.available}" for each in member.purses)
+    if member.as_of_ms:
+        moment = datetime.fromtimestamp(0, UTC) + timedelta(seconds=member.as_of_ms // MS_PER_S)
+        yield "as_of", moment.astimezone(zone).isoformat()
 
 
 def _own_limits(row: ListRow) -> Iterator[Cap]:

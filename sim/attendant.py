@@ -28,7 +28,7 @@ from sim.customers import Pays, Visit
 COMMAND_ID_BYTES = 8
 BANKNOTE_MINOR = 5_000
 """Customers pay with notes of 50: the smallest sum of them that is enough."""
-ODOMETER_STEP_KM = 500
+ODOMETER_STEP_KM = 5
 
 
 class TillDesk(Protocol):

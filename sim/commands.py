@@ -16,7 +16,7 @@ from sim.bench import serve
 from sim.bench_file import BenchError
 from sim.cards.commands import card
 from sim.control import Clear, FaultView, Inject
-from sim.hands import hang_up, insert_card, lift, pumps, remove_card, squeeze
+from sim.hands import hang_up, insert_card, keypads, lift, pumps, remove_card, squeeze, type_keys
 from sim.loop import VirtualLoop, run
 from sim.world import SALES_A_DAY, Disagreement, Plan, Report, World
 
@@ -26,7 +26,7 @@ def sim() -> None:
     """The simulator: devices on real ports, and whole days in virtual time."""
 
 
-for command in (card, pumps, lift, squeeze, hang_up, insert_card, remove_card):
+for command in (card, pumps, lift, squeeze, hang_up, insert_card, remove_card, keypads, type_keys):
     sim.add_command(command)
 
 

@@ -9,8 +9,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from controller.domain.seams import US_PER_MS, US_PER_S, Clock
 from sim.chance import Chance
+from sync.hq.answers import Answers
 from sync.hq.ingest import Ingest
-from sync.hq.requests import Requests
+from sync.hq.prepaid import Prepaid
+from sync.hq.requests import Answering, Requests
 from sync.hq.store import Store, Totals
 from sync.runner import LinkDown
 from sync.wire import BATCHES_PATH
@@ -32,7 +34,15 @@ class LinkQuality:
 class SimulatedHeadquarters:
     """Implements the sync's Transport for one station."""
 
-    def __init__(self, station: str, clock: Clock, chance: Chance, quality: LinkQuality) -> None:
+    def __init__(
+        self,
+        station: str,
+        clock: Clock,
+        chance: Chance,
+        quality: LinkQuality,
+        answering: Answering | None = None,
+    ) -> None:
+        """`answering`: who answers its questions beside those of prepaid accounts."""
         self.key = Ed25519PrivateKey.from_private_bytes(chance.random_bytes(KEY_BYTES))
         self._station = station
         self._clock = clock
@@ -40,7 +50,9 @@ class SimulatedHeadquarters:
         self._quality = quality
         self._store = Store.in_memory()
         self._ingest = Ingest(self._store, simulated=True)
-        self._requests = Requests(self._store)
+        self.prepaid = Prepaid(self._store.commit)
+        """Its prepaid accounts, to be paid into."""
+        self._requests = Requests(self._store, Answers(self.prepaid, answering))
         public = self.key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
         self._store.enrol(station, public, clock.now().wall_ms)
 

@@ -15,7 +15,10 @@ CHOOSING = frozenset({Place.CHOOSING})
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """`key` is Textual's name, `press` the pad's, `cap` what stands on the key. `label` empty: it has no button."""
+    """`key` is Textual's name, `press` the pad's, `cap` what stands on the key. `label` empty: it has no button.
+
+    `help` empty: another line of the help says it.
+    """
 
     key: str
     press: str
@@ -32,7 +35,12 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("enter", "enter", "Enter", "Choose", "The fuel whose number is typed", CHOOSING),
     Action("f2", "f2", "F2", "Bank card", "Take the whole amount by bank card", PAYMENT),
-    Action("f3", "f3", "F3", "Plate", "4 F3: type the plate on whose account pump 4 delivers", BOARD),
+    Action("f3", "f3", "F3", "Show card", "In a payment: F3 card, F4 points, F5 balance, F6 code, F7 send it", PAYMENT),
+    Action("f4", "f4", "F4", "Points", "", PAYMENT),
+    Action("f5", "f5", "F5", "Balance", "", PAYMENT),
+    Action("f6", "f6", "F6", "Code", "", PAYMENT),
+    Action("f7", "f7", "F7", "Send code", "", PAYMENT),
+    Action("f3", "f3", "F3", "Plate", "4 F3: on account: type a plate, +phone or *voucher, or scan a code", BOARD),
     Action("f4", "f4", "F4", "Card", "4 F4: the next card at this till's reader is for pump 4", BOARD),
     Action("f5", "f5", "F5", "Balance", "Ask for the balance of a card or a plate", BOARD),
     Action("f6", "f6", "F6", "All calling", "Let all pumps deliver that call", BOARD),

@@ -62,6 +62,7 @@ _PLAIN = {
 _NEED_WORDS = {Need.PLATE: "PLATE?", Need.ODOMETER: "ODOMETER?", Need.GRADE: "FUEL?"} | {
     Need.PIN: "PIN?",
     Need.CODE: "DRIVER?",
+    Need.PHONE_CODE: "PHONE CODE?",
     Need.HEADQUARTERS: "ASKING HQ",
 }
 _SHOWS_FIGURES = {PointState.FUELLING, PointState.COMPLETED}

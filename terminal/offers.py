@@ -44,6 +44,7 @@ _NEEDS = {
     Need.GRADE: "choose the fuel",
     Need.PIN: "let the driver type the PIN",
     Need.CODE: "type the driver's code",
+    Need.PHONE_CODE: "type the code of the driver's phone",
     Need.HEADQUARTERS: "headquarters is asked",
 }
 _NOTHING_TO_DO = {

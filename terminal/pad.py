@@ -142,6 +142,31 @@ class PayCard(Intent):
 
 
 @dataclass(frozen=True, slots=True)
+class ShowCard(Intent):
+    """A card is shown for the delivery that is open, or was paid last."""
+
+
+@dataclass(frozen=True, slots=True)
+class UsePoints(Intent):
+    """Points shall pay a part."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskForPoints(Intent):
+    """How many points there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class TypeProof(Intent):
+    """The customer's code or PIN."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendTheCode(Intent):
+    """Have a code sent to the customer's phone."""
+
+
+@dataclass(frozen=True, slots=True)
 class Leave(Intent):
     """Back to the pumps."""
 
@@ -176,6 +201,8 @@ def press(pad: Pad, key: str, place: Place) -> Pressed:
     if place is Place.READING:
         if key in DIGITS:
             return Pad(point=key), Leave()
+        if key == "f3":
+            return EMPTY, ShowCard()
         return EMPTY, Leave() if key in {"enter", "escape", "backspace", "f1", "f9"} else None
     return EMPTY, Leave() if key == "escape" else None
 
@@ -227,6 +254,8 @@ def _in_payment(pad: Pad, key: str) -> Pressed:
             return EMPTY, PayCash(plain_decimal(pad.value) if pad.value.strip(".") else "")
         case "f2":
             return EMPTY, PayCard()
+        case _ if key in _IN_PAYMENT:
+            return pad, _IN_PAYMENT[key]
         case "-":
             # An amount is never followed by a minus, a pump's number is: stopping works while money is taken.
             return _stop(pad.value)
@@ -237,6 +266,15 @@ def _in_payment(pad: Pad, key: str) -> Pressed:
         case "f1":
             return pad, ShowHelp(None)
     return pad, None
+
+
+_IN_PAYMENT: dict[str, Intent] = {
+    "f3": ShowCard(),
+    "f4": UsePoints(),
+    "f5": AskForPoints(),
+    "f6": TypeProof(),
+    "f7": SendTheCode(),
+}
 
 
 def _in_choice(pad: Pad, key: str) -> Pressed:

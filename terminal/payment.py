@@ -6,7 +6,7 @@ Knows what may be asked for in each phase. Sends nothing and shows nothing.
 from dataclasses import dataclass
 from enum import StrEnum
 
-from controller.domain.desk import PayDelivery, UnpaidView
+from controller.domain.desk import PayDelivery, Shown, UnpaidView
 from controller.domain.records import TenderKind
 
 
@@ -30,7 +30,10 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """`sent` is the command whose answer is awaited: in DOUBT the very same one is sent again."""
+    """`sent` is the command whose answer is awaited: in DOUBT the very same one is sent again.
+
+    `points` pay first, of what was `shown` (None: of the delivery's own token), with the code or PIN in `proof`.
+    """
 
     unpaid: UnpaidView
     phase: Phase
@@ -41,3 +44,29 @@ class Payment:
     paid_minor: int = 0
     change_minor: int = 0
     receipt: str = ""
+    shown: Shown | None = None
+    points: int = 0
+    proof: str = ""
+
+    @property
+    def due_minor(self) -> int:
+        """What is left to be paid with money, where a point is worth a minor unit; else the station says the change."""
+        return self.unpaid.amount_minor - self.points
+
+    def command(self, command_id: str, wish: Wish) -> PayDelivery:
+        """The payment as the station is asked for it."""
+        delivery_id = self.unpaid.delivery_id
+        if not self.points:
+            return PayDelivery(command_id, delivery_id, wish.tender, wish.given_minor)
+        voucher = "" if self.shown is None else self.shown.voucher
+        return PayDelivery(
+            command_id,
+            delivery_id,
+            wish.tender,
+            wish.given_minor,
+            points=self.points,
+            shown=None if voucher else self.shown,
+            code=self.proof,
+            pin=self.proof,
+            voucher=voucher,
+        )

@@ -7,7 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from controller.domain.desk import AnswerNeed, AskBalance, AuthorisePoint, ExpectCard, GradeChoice, Need, Snapshot
+from controller.domain.codes import PREFIX as CODE_PREFIX
+from controller.domain.desk import (
+    AnswerNeed,
+    AskBalance,
+    AuthorisePoint,
+    ExpectCard,
+    GradeChoice,
+    Need,
+    Shown,
+    Snapshot,
+)
 from terminal.effects import Back, Effects, OpenChoice, OpenEntry, Send
 from terminal.offers import Deed, Offer, calling, offer
 from terminal.pad import Preset
@@ -15,6 +25,10 @@ from terminal.pad import Preset
 CARD_DIGITS_MIN = 10
 """A balance is asked by card from so many digits on; anything else is a plate."""
 TITLES = {Need.PLATE: "PLATE", Need.ODOMETER: "ODOMETER, KM", Need.PIN: "PIN", Need.CODE: "DRIVER'S CODE"}
+TITLES[Need.PHONE_CODE] = "CODE OF THE PHONE"
+PHONE_SIGN, VOUCHER_SIGN = "+", "*"
+"""No plate begins with these."""
+ON_ACCOUNT = "Plate, or + and phone, or * and voucher, then Enter; or scan a code"
 HINTS = {Need.PIN: "The driver types it: it is not shown. Then Enter"}
 
 
@@ -71,7 +85,7 @@ class Questions:
             self._say(f"Pump {point} cannot deliver on a plate now: no nozzle is lifted, or it is unpaid", True)
             return []
         then = partial(self._plate_typed, step)
-        return [OpenEntry(f"PUMP {point}: PLATE", "The plate on whose account it delivers, then Enter", then)]
+        return [OpenEntry(f"PUMP {point}: PLATE, PHONE, VOUCHER OR CODE", ON_ACCOUNT, then)]
 
     def name_card(self, snapshot: Snapshot, point: int | None) -> Effects:
         """Say which pump the next card at this till's reader is for; without a number, the only one that calls."""
@@ -108,13 +122,19 @@ class Questions:
         self.choosing = Choosing(step)
         return [OpenChoice()]
 
-    def _command(self, step: Offer, *, plate: str = "", grade: str = "") -> AuthorisePoint:
-        return AuthorisePoint(
-            self._new_id(), step.point, plate, step.preset_volume_ml, step.preset_amount_minor, grade=grade
-        )
+    def _command(self, step: Offer, *, plate: str = "", shown: Shown | None = None, grade: str = "") -> AuthorisePoint:
+        presets = step.preset_volume_ml, step.preset_amount_minor
+        return AuthorisePoint(self._new_id(), step.point, plate, *presets, grade=grade, shown=shown)
 
-    def _plate_typed(self, step: Offer, plate: str) -> Effects:
-        return [Back(), Send(self._command(step, plate=plate))]
+    def _plate_typed(self, step: Offer, typed: str) -> Effects:
+        """A plate, or what begins as none does."""
+        if typed.startswith(PHONE_SIGN):
+            return [Back(), Send(self._command(step, shown=Shown(phone=typed)))]
+        if typed.startswith(VOUCHER_SIGN):
+            return [Back(), Send(self._command(step, shown=Shown(voucher=typed.removeprefix(VOUCHER_SIGN))))]
+        if typed.startswith(CODE_PREFIX):
+            return [Back(), Send(self._command(step, shown=Shown(qr=typed)))]
+        return [Back(), Send(self._command(step, plate=typed))]
 
     def _answered(self, point: int, need: Need, value: str) -> Effects:
         if need is Need.ODOMETER and not (value.isdecimal() and value.isascii()):

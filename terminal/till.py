@@ -16,6 +16,7 @@ from controller.domain.desk import (
     CommandResult,
     LeaseDelivery,
     PayDelivery,
+    PresentAfter,
     ReleaseDelivery,
     Snapshot,
     StopAll,
@@ -30,6 +31,7 @@ from terminal.offers import Deed, calling, offer, whole
 from terminal.pad import (
     EMPTY,
     AskAccount,
+    AskForPoints,
     AuthoriseCalling,
     ChooseFuel,
     DoNext,
@@ -42,15 +44,20 @@ from terminal.pad import (
     PayCash,
     Place,
     Preset,
+    SendTheCode,
+    ShowCard,
     ShowHelp,
     ShowReceipt,
     Stop,
     StopEverything,
     TurnPage,
     TypePlate,
+    TypeProof,
+    UsePoints,
     press,
 )
 from terminal.payment import Payment, Phase, Wish
+from terminal.points import Points
 from terminal.questions import Questions
 from terminal.view import Outcome, View
 from terminal.words import describe, said, summary
@@ -79,8 +86,13 @@ class Till:
         self._outcome_ms = 0
         self._payment: Payment | None = None
         self._receipt = ""
+        self._paid_last = ""
+        """The delivery that this till took money for last."""
         self._unanswered: Command | None = None
         self._questions = Questions(new_id, lambda text, bad: self._say(text, bad=bad))
+        self._points = Points(
+            new_id, lambda text, bad: self._say(text, bad=bad), lambda: self._payment, self._payment_changed
+        )
 
     # What happens
 
@@ -131,6 +143,10 @@ class Till:
                 return self._paid(command, result)
             case ReleaseDelivery() if result.done:
                 return []
+            case PresentAfter() if result.done:
+                self._receipt = result.receipt or self._receipt
+                if self._payment is not None and result.receipt:
+                    self._payment = replace(self._payment, receipt=result.receipt)
             case AskBalance() if result.done and place is Place.BOARD:
                 return [OpenPaper("BALANCE", result.text)]
         self._say(result.text or said(command, result), bad=not result.done)
@@ -221,7 +237,17 @@ class Till:
             case PayCash(given):
                 return self._pay_cash(given, snapshot.decimals)
             case PayCard() if self._payment:
-                return self._pay(Wish(TenderKind.BANK_CARD, self._payment.unpaid.amount_minor))
+                return self._pay(Wish(TenderKind.BANK_CARD, self._payment.due_minor))
+            case ShowCard():
+                return self._points.show_card(self._paid_last)
+            case UsePoints():
+                return self._points.use()
+            case AskForPoints():
+                return self._points.balance()
+            case TypeProof():
+                return self._points.proof()
+            case SendTheCode():
+                return self._points.send_code()
             case DoNext(None):
                 if self._unanswered is not None:
                     return [Send(self._unanswered)]
@@ -267,11 +293,11 @@ class Till:
         if payment.phase is Phase.DOUBT:
             return self._pay(Wish(TenderKind.CASH, 0))
         try:
-            given_minor = whole(given, decimals) if given else payment.unpaid.amount_minor
+            given_minor = whole(given, decimals) if given else payment.due_minor
         except ValueError as error:
             self._say(str(error), bad=True)
             return []
-        missing = payment.unpaid.amount_minor - given_minor
+        missing = payment.due_minor - given_minor
         if missing > 0:
             self._say(f"Too little: {decimal_text(missing, decimals)} is missing", bad=True)
             return []
@@ -285,7 +311,7 @@ class Till:
             case Phase.OPENING:
                 self._payment = replace(payment, wish=wish)
             case Phase.OPEN:
-                command = PayDelivery(self._new_id(), payment.unpaid.delivery_id, wish.tender, wish.given_minor)
+                command = payment.command(self._new_id(), wish)
                 self._payment = replace(payment, phase=Phase.PAYING, wish=wish, sent=command, text="")
                 return [Send(command)]
             case Phase.DOUBT if payment.sent:
@@ -312,6 +338,7 @@ class Till:
         mine = payment is not None and payment.sent is not None and payment.sent.command_id == command.command_id
         if result.done:
             self._receipt = result.receipt or self._receipt
+            self._paid_last = command.delivery_id
         if payment is None or not mine:
             self._say(result.text or said(command, result), bad=not result.done)
         elif result.done:
@@ -346,6 +373,9 @@ class Till:
                 self._unanswered = payment.sent
                 return self._close_payment()
         return [*self._close_payment(), Send(ReleaseDelivery(self._new_id(), payment.unpaid.delivery_id))]
+
+    def _payment_changed(self, payment: Payment) -> None:
+        self._payment = payment
 
     def _close_payment(self) -> Effects:
         self._payment = None

@@ -5,11 +5,14 @@ from collections.abc import Iterable
 from controller.domain.desk import (
     AnswerNeed,
     AskBalance,
+    AskPoints,
     AuthorisePoint,
     Command,
     CommandResult,
     ExpectCard,
     PayDelivery,
+    PresentAfter,
+    SendCode,
     Snapshot,
     StopAll,
     StopPoint,
@@ -33,8 +36,12 @@ def describe(command: Command) -> str:
             return "stop all"
         case PayDelivery():
             return "the payment"
-        case AskBalance():
+        case AskBalance() | AskPoints():
             return "the balance"
+        case PresentAfter():
+            return "the card that was shown"
+        case SendCode():
+            return "the code for the customer's phone"
     return "the opening of a delivery"
 
 

@@ -188,6 +188,14 @@ WRONG: dict[str, tuple[tuple[tuple[str, str], ...], str]] = {
         (("[cards]", '[cards]\nproduct_sets = { truck = ["milk"] }'),),
         r"cards\.product_sets\.truck: 'milk' is no grade",
     ),
+    "a key slot that no station reads with": (
+        (("[cards]", "[cards]\nread_key_number = 2"),),
+        r"cards\.read_key_number: 2: expected 1, or 5 to 9 for another acquirer's cards",
+    ),
+    "a guest with purses": (
+        (("[cards]", "[cards]\npurse = true\nstation_number = 4\nread_key_number = 5"),),
+        r"cards\.purse: true, and another acquirer's cards",
+    ),
     "readers without cards": (
         (("[cards]", ""), ('aid = "F50401"', ""), ('system = "forecourt"', "")),
         "cards: expected this table, with aid and system",
@@ -331,7 +339,7 @@ def test_a_pump_is_never_made_with_the_options_of_another_protocol(protocol: str
 
 def test_limits_while_headquarters_is_away_are_as_written() -> None:
     rules = parse(GOOD, PATH).file.limits.rules
-    assert (rules.ladder, rules.overrun_ml) == (Ladder(), 100)
+    assert (rules.ladder, rules.overrun_ml, rules.odometer_km_a_day) == (Ladder(), 100, 2_000)
     given = "[limits]\nladder = [[6, 100], [48, 50]]\nfloor_percent = 0\noverrun_ml = 50\n"
     rules = parse(f"{GOOD}\n{given}", PATH).file.limits.rules
     assert [rules.ladder.percent(hours * 3_600_000) for hours in (0, 6, 47, 48)] == [100, 50, 50, 0]
@@ -346,6 +354,7 @@ def test_limits_while_headquarters_is_away_are_as_written() -> None:
         ("ladder = [[12, 50], [24, 70]]", "limits.ladder: .*from 100 down"),
         ("floor_percent = 80", "limits.ladder: .*from 100 down"),
         ("ladder = [[12, 120]]", "limits.ladder: .*from 100 down"),
+        ("odometer_km_a_day = -1", "limits.odometer_km_a_day: -1: expected 1 to 100000, or 0"),
         ("overrun_ml = -1", "limits.overrun_ml: -1: expected 0 to"),
     ],
 )

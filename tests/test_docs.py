@@ -73,10 +73,10 @@ def keys_of(kind: type[msgspec.Struct], *, tables: Callable[[object], type[msgsp
         if table := tables(field.type):
             for key in msgspec.structs.fields(table):
                 inner = tables(key.type)
-                keys |= {f"{field.name}.{key.name}"}
-                keys |= {f"{field.name}.{key.name}.{below.name}" for below in msgspec.structs.fields(inner or _Plain)}
+                name = f"{field.encode_name}.{key.encode_name}"
+                keys |= {name, *(f"{name}.{below.encode_name}" for below in msgspec.structs.fields(inner or _Plain))}
         else:
-            keys.add(field.name)
+            keys.add(field.encode_name)
     return keys
 
 

@@ -5,11 +5,12 @@ import stat
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from card_io.keys import FileKeyStore
 from controller.config import load
-from controller.install import CONFIG_FILE, PUBLIC_KEY, FolderInUse, install, template
+from controller.install import CONFIG_FILE, PUBLIC_KEY, TILLS, FolderInUse, install, template
 from controller.keys import (
     CARD_KEYS,
     LIST_KEY,
@@ -22,9 +23,9 @@ from controller.keys import (
     station_key,
     write_secret,
 )
+from forecourt import main
 from sim.chance import Chance
 
-TILLS = ("till-1", "till-2")
 SECRETS = (STATION_KEY, LIST_KEY, CARD_KEYS, *(f"{till}.token" for till in TILLS))
 
 
@@ -43,7 +44,8 @@ def test_a_new_folder_is_a_whole_station(tmp_path: Path) -> None:
     FileKeyStore(config.keys / CARD_KEYS)
     tokens = {till.id: read_secret(config.folder / till.token_file) for till in config.file.tills}
     assert set(tokens) == set(TILLS)
-    assert len(set(tokens.values())) == 2
+    assert len(set(tokens.values())) == len(TILLS)
+    assert [till.id for till in config.file.tills if till.manager] == ["manager"]
 
 
 def test_secrets_are_for_their_owner_only_whatever_the_umask(tmp_path: Path) -> None:
@@ -74,6 +76,26 @@ def test_no_two_stations_have_the_same_secrets(tmp_path: Path) -> None:
 def test_a_networks_own_card_key_is_taken(tmp_path: Path) -> None:
     set_up(tmp_path, card_key=bytes(range(16)))
     assert bytes(range(16)).hex() in read_secret(tmp_path / "keys" / CARD_KEYS)
+
+
+def test_a_networks_list_key_makes_one_list_serve_two_stations(tmp_path: Path) -> None:
+    made = CliRunner().invoke(main, ["whitelist", "keygen", str(tmp_path / "hq")])
+    assert made.exit_code == 0, made.output
+    network = tmp_path / "hq" / LIST_KEY
+    for name in ("one", "two"):
+        result = CliRunner().invoke(main, ["station", "init", str(tmp_path / name), "--list-key", str(network)])
+        assert result.exit_code == 0, result.output
+    assert list_key(tmp_path / "one" / "keys") == list_key(tmp_path / "two" / "keys") == list_key(tmp_path / "hq")
+    assert stat.S_IMODE((tmp_path / "one" / "keys" / LIST_KEY).stat().st_mode) == 0o600
+
+
+def test_a_list_key_that_is_none_makes_no_station(tmp_path: Path) -> None:
+    write_secret(tmp_path / "list.key", "00ff")
+    words = ["station", "init", str(tmp_path / "one"), "--list-key", str(tmp_path / "list.key")]
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 1
+    assert "holds 2 bytes, expected 32" in result.output
+    assert not (tmp_path / "one").exists()
 
 
 @pytest.mark.parametrize("name", [CONFIG_FILE, *(f"keys/{name}" for name in (*SECRETS, PUBLIC_KEY))])

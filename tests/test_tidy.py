@@ -61,6 +61,7 @@ EDGES: dict[str, tuple[str, str]] = {
     "controller/keys.py": (".read_text() .stat() os.fdopen os.fsync os.open", "reads and makes secret files"),
     "controller/api/client.py": ("httpx", "the till's end of the API"),
     "controller/api/server.py": ("socket uvicorn", "the station's end of the API"),
+    "controller/keypads.py": ("asyncio.open_connection", "the keypad at a pump, over TCP"),
     "controller/printing/port.py": (
         "asyncio.open_connection loop.add_writer os.write serial termios",
         "the printer's cable",
@@ -69,6 +70,7 @@ EDGES: dict[str, tuple[str, str]] = {
         ".exists() .iterdir() .mkdir() .open() .read_bytes() .unlink() os.fsync os.open",
         "slips on disk, so that a killed station prints them once",
     ),
+    "controller/programme_files.py": (".read_text()", "reads programmes"),
     "controller/programme_commands.py": (".open() .read_text()", "the command line names programmes and events"),
     "controller/pumps/line.py": ("loop.add_reader os.read os.stat os.write serial termios", "the pumps' cable"),
     "controller/store/checkpoint.py": (
@@ -102,11 +104,13 @@ EDGES: dict[str, tuple[str, str]] = {
     "card_io/keys.py": ("os.fdopen os.open", "reads the network's card keys"),
     "card_io/pcsc.py": ("asyncio.create_subprocess_exec asyncio.timeout os.environ", "the child that talks to PC/SC"),
     "card_io/pcsc_child.py": ("concurrent os.urandom smartcard threading time", "that child: a process of its own"),
-    "card_io/pcsc_bridge.py": ("smartcard time", "a child at the card office's desk: a process of its own"),
+    "card_io/pcsc_bridge.py": ("smartcard threading time", "a child at the card office's desk: a process of its own"),
     "card_io/pcsc_card.py": ("os.environ os.read select subprocess time", "that child's owner"),
     "card_io/tcp.py": ("asyncio.open_connection asyncio.timeout", "a reader behind a TCP connection"),
     # The link and headquarters.
     "sync/transport.py": ("httpx", "the link's HTTP"),
+    "sync/hq/account_commands.py": ("time", "the command line: when money was paid in"),
+    "sync/hq/code_commands.py": ("os.urandom time", "the command line: when a code begins, and its nonce"),
     "sync/hq/commands.py": (
         ".is_file() .mkdir() .read_bytes() os.fdopen os.open os.urandom time",
         "the command line: headquarters' clock and chance begin here",
@@ -122,12 +126,20 @@ EDGES: dict[str, tuple[str, str]] = {
     ),
     "sync/hq/cards/key_commands.py": (".exists() .is_dir() .mkdir() os.urandom", "the command line: new keys"),
     "sync/hq/config.py": (".read_text()", "reads hq.toml"),
+    "sync/hq/exchange/commands.py": (".open() .write_bytes() time", "the command line: packages are files"),
+    "sync/hq/exchange/setup.py": (".exists()", "says which key file is missing"),
     "sync/hq/hold.py": (".open() fcntl", "one process a database"),
+    "sync/hq/office.py": ("os.urandom", "the portal's passwords"),
+    "sync/hq/programmes/commands.py": (
+        ".read_text() .write_text() time",
+        "the command line: files of events, lists, and headquarters' clock",
+    ),
     "sync/hq/running.py": ("httpx", "asks the process that holds the database"),
     "sync/hq/serve.py": (
         "concurrent loop.add_signal_handler loop.run_in_executor signal socket uvicorn",
         "headquarters' process: port, signals, the database's thread",
     ),
+    "sync/hq/sms.py": (".glob() .mkdir() os.fdopen os.open", "messages wait in a folder for a provider's program"),
     "sync/hq/store.py": ("sqlite3", "headquarters' database"),
     # The simulator: the bench runs in real time, the world only touches what is listed.
     "controller/wire/commands.py": (
@@ -148,8 +160,12 @@ EDGES: dict[str, tuple[str, str]] = {
         ".exists() asyncio.sleep loop.add_signal_handler secrets signal",
         "the command line: a simulated card in a real PC/SC daemon",
     ),
-    "sim/cards/slot.py": (".exists() .is_dir() secrets", "the card office's desk with simulated cards on it"),
-    "sim/cards/state.py": (".read_bytes() .unlink() os.fdopen os.fsync os.open", "a simulated card remembers on disk"),
+    "sim/cards/held.py": (".stat() fcntl os.open", "a simulated card is in one reader at a time"),
+    "sim/cards/slot.py": (".exists() .glob() .is_dir() secrets", "the card office's desk with simulated cards on it"),
+    "sim/cards/state.py": (
+        ".read_bytes() .unlink() fcntl os.fdopen os.fsync os.open",
+        "a simulated card remembers on disk",
+    ),
     "sim/cards/tcp.py": ("asyncio.start_server loop.call_later", "simulated cards over TCP"),
     "sim/cards/vpcd.py": ("asyncio.sleep socket", "simulated cards for a real PC/SC daemon"),
     "sim/asking.py": (".is_file() .read_text()", "the command line: the address of a running bench"),
@@ -159,6 +175,7 @@ EDGES: dict[str, tuple[str, str]] = {
     ),
     "sim/control.py": ("asyncio.open_connection asyncio.start_server", "people at the bench, over TCP"),
     "sim/demo.py": (".glob() .mkdir() .read_text() httpx signal tempfile threading", "a demonstration in one command"),
+    "sim/keypads.py": ("asyncio.start_server", "simulated keypads over TCP"),
     "sim/loop.py": ("asyncio.sleep loop.call_at", "virtual time is made here"),
     "sim/printer.py": ("loop.add_reader os.openpty os.read os.write tty", "a printer behind a pseudo terminal"),
     "sim/pumps/lines.py": ("asyncio.start_server loop.add_reader serial", "lines over TCP and a real cable"),
@@ -172,7 +189,9 @@ EDGES: dict[str, tuple[str, str]] = {
 """By module: what it may touch, and why."""
 
 LONG_LINES = 450
-LONG: dict[str, str] = {}
+LONG: dict[str, str] = {
+    "controller/domain/reasons.py": "one catalogue: a code and what it says are read and changed together",
+}
 """Modules above `LONG_LINES`, and why."""
 
 

@@ -7,8 +7,14 @@ and a simulated world end in the same books. Knows no file, no pump and no clock
 from collections import OrderedDict
 from dataclasses import dataclass, field, fields
 
+from controller.domain.codes import UsedCodes
 from controller.domain.days import BusinessDay
+from controller.domain.grants import Grants
 from controller.domain.lists import Cap, Level, Measure, Window
+from controller.domain.member_books import MemberBooks
+from controller.domain.pin_records import PinUnlocked
+from controller.domain.programme_records import Presented, Quoted
+from controller.domain.purse_records import PurseReleased
 from controller.domain.purses import Purses
 from controller.domain.records import (
     Allotted,
@@ -17,7 +23,7 @@ from controller.domain.records import (
     Declined,
     Delivery,
     MeterChanged,
-    PinUnlocked,
+    OdometerReset,
     PriceChanged,
     Released,
     RowName,
@@ -27,9 +33,11 @@ from controller.domain.records import (
     TotaliserMismatch,
     TotaliserRead,
     UnrecordedDelivery,
+    Unreserved,
 )
 from controller.domain.usage import Usage, key_of
 
+ManagersWord = Allotted | PinUnlocked | PurseReleased | Unreserved | OdometerReset
 REMEMBERED = 2_000
 """Settled deliveries and commands that are kept for repeats: days of a busy station, and a bound."""
 
@@ -103,13 +111,18 @@ class Books:
     prices: dict[str, PriceChanged] = field(default_factory=dict)
     """By grade: the last change of its price."""
     price_changes: OrderedDict[RowName, PriceChanged] = field(default_factory=OrderedDict)
-    desk_words: OrderedDict[RowName, Allotted | PinUnlocked] = field(default_factory=OrderedDict)
-    """What a manager has said of an account or a PIN."""
+    desk_words: OrderedDict[RowName, ManagersWord] = field(default_factory=OrderedDict)
+    """What a manager has said of an account, a PIN, a card's purse, a reservation or an odometer."""
     usage: Usage = field(default_factory=Usage)
     """What counts against limits, allotments and PINs."""
     purses: Purses = field(default_factory=Purses)
     """Card purses that something is still owed to."""
-    odometer_km: dict[bytes, int] = field(default_factory=dict)
+    members: MemberBooks = field(default_factory=MemberBooks)
+    """What fuel programmes gave and took here."""
+    codes: UsedCodes = field(default_factory=UsedCodes)
+    """Codes of one use that were used."""
+    grants: Grants = field(default_factory=Grants)
+    """What headquarters has granted and must hear of."""
     commands: OrderedDict[tuple[str, str], RowName] = field(default_factory=OrderedDict)
     """By till and command id: the row that the command made."""
     receipt_number: int = 0
@@ -129,16 +142,19 @@ class Books:
         self.seq = name.seq
         self.usage.apply(body, self.business_day)
         self.purses.apply(body)
+        self.members.apply(body)
+        self.grants.apply(body)
         match record:
             case Started():
                 self.epochs += 1
             case Authorised():
                 self.open[record.point] = (name, record)
+                if record.evidence.code is not None:
+                    self.codes.use(name.text, record.evidence.code, body.stamp.wall_ms)
                 self._remember_command(record.till, record.command_id, name)
-                if record.token is not None and record.evidence.odometer_km is not None:
-                    self.odometer_km[record.token.key] = record.evidence.odometer_km
             case Released():
                 self._close(record.authorised)
+                self.codes.end(record.authorised.text, unused=record.proven)
             case Delivery():
                 self._deliver(name, record, body.stamp.wall_ms)
             case Settlement():
@@ -162,10 +178,12 @@ class Books:
                 if len(self.price_changes) > REMEMBERED:
                     self.price_changes.popitem(last=False)
                 self._remember_command(record.till, record.command_id, name)
-            case Allotted() | PinUnlocked():
+            case Allotted() | PinUnlocked() | PurseReleased() | Unreserved() | OdometerReset() if record.till:
                 self.desk_words[name] = record
                 if len(self.desk_words) > REMEMBERED:
                     self.desk_words.popitem(last=False)
+                self._remember_command(record.till, record.command_id, name)
+            case Presented() | Quoted():
                 self._remember_command(record.till, record.command_id, name)
             case _:
                 pass
@@ -191,6 +209,7 @@ class Books:
     def _deliver(self, name: RowName, record: Delivery, wall_ms: int) -> None:
         if record.authorised is not None:
             self._close(record.authorised)
+            self.codes.end(record.authorised.text, unused=False)
         self.unpaid[name] = Unpaid(name, record, wall_ms)
         self.last_delivery[record.point] = (name, record)
         nozzle = record.point, record.nozzle

@@ -4,11 +4,13 @@ Follows the types of `Books`: a new field is taken along without a word here. Kn
 """
 
 import hashlib
+import sys
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import fields
-from types import CodeType, FunctionType
-from typing import Any, get_args, get_origin, get_type_hints
+from importlib.abc import InspectLoader
+from types import CodeType
+from typing import Any, cast, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -19,7 +21,6 @@ PIECE = 200
 """Entries that are encoded in one go: between two goes another thread may have the interpreter."""
 _LEFT_OUT = "business_day"
 _OURS = "controller."
-_PLAIN = (int, str, bytes)
 
 _encoder = msgspec.msgpack.Encoder()
 
@@ -77,46 +78,33 @@ def fingerprint(business_day: BusinessDay) -> bytes:
     return digest.digest()
 
 
-def _shape() -> bytes:
-    """Of the fields' types, and of all code of ours that the fold can reach."""
-    digest = hashlib.sha256(repr(list(_FIELDS.items())).encode())
-    for part in sorted(_reached([Books, BusinessDay, *_classes(list(_FIELDS.values()))])):
-        digest.update(hashlib.sha256(part).digest())
-    return digest.digest()
-
-
-def _classes(kinds: list[Any]) -> Iterator[type]:
-    for kind in kinds:
-        if isinstance(kind, type):
-            yield kind
-        yield from _classes(list(get_args(kind)))
-
-
-def _reached(roots: list[Any]) -> set[bytes]:
-    """What every class, function and plain constant says that these need, through whatever they name."""
-    seen: dict[int, Any] = {}
-    parts: set[bytes] = set()
-    waiting = list(roots)
+def fold_code() -> dict[str, CodeType]:
+    """By module: all code of ours that the fold can reach, which is what its modules import, and those in turn."""
+    found: dict[str, CodeType] = {}
+    waiting = [__name__]
     while waiting:
-        value = waiting.pop()
-        if id(value) in seen or not getattr(value, "__module__", _OURS).startswith(_OURS):
+        name = waiting.pop()
+        module = sys.modules.get(name)
+        if name in found or not name.startswith(_OURS) or module is None or module.__spec__ is None:
             continue
-        seen[id(value)] = value
-        if isinstance(value, type):
-            parts.add(f"{value.__qualname__} {getattr(value, '__annotations__', {})}".encode())
-            waiting += [member for member in vars(value).values() if isinstance(member, FunctionType | property)]
-            waiting += _classes(list(getattr(value, "__annotations__", {}).values()))
-        elif isinstance(value, property):
-            waiting.append(value.fget)
-        elif isinstance(value, FunctionType):
-            names: set[str] = set()
-            for code in _codes(value.__code__):
-                parts.add(f"{value.__qualname__} {code.co_names} {_constants(code.co_consts)}".encode() + code.co_code)
-                names.update(code.co_names)
-            known = [(name, value.__globals__[name]) for name in names if name in value.__globals__]
-            waiting += [named for _, named in known]
-            parts |= {f"{name} = {named!r}".encode() for name, named in known if isinstance(named, _PLAIN)}
-    return parts
+        code = cast("InspectLoader", module.__spec__.loader).get_code(name)
+        if code is None:
+            continue
+        found[name] = code
+        named = {said for each in _codes(code) for said in each.co_names}
+        waiting += [said for said in named if said.startswith(_OURS)]
+        waiting += [f"{package}.{said}" for package in named if package.startswith(_OURS) for said in named]
+    return found
+
+
+def shape_of(code: dict[str, CodeType]) -> bytes:
+    """Of the fields' types, and of everything that stands in these modules: functions, tables, defaults."""
+    digest = hashlib.sha256(repr(list(_FIELDS.items())).encode())
+    for name, module in sorted(code.items()):
+        for part in _codes(module):
+            said = f"{name} {part.co_qualname} {part.co_names} {part.co_varnames} {_constants(part.co_consts)}"
+            digest.update(hashlib.sha256(said.encode(errors="surrogatepass") + part.co_code).digest())
+    return digest.digest()
 
 
 def _constants(values: tuple[Any, ...]) -> list[str]:
@@ -144,4 +132,5 @@ def _pieces(name: str, value: Any) -> Iterator[tuple[str, bytes]]:
         yield name, _encoder.encode(pairs[first : first + PIECE])
 
 
-_SHAPE = _shape()
+_SHAPE = shape_of(fold_code())
+"""Of the program as it was loaded: its files may be another's by the time of the next checkpoint."""

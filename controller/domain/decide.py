@@ -10,16 +10,19 @@ from dataclasses import dataclass
 
 import msgspec
 
+from controller.domain.card_use import CardUse
+from controller.domain.codes import Scanned, refused_code
 from controller.domain.desk import Need
 from controller.domain.funds import Funds
 from controller.domain.headquarters import Granted
 from controller.domain.ladder import Ladder
 from controller.domain.limits import Bound, Left, binding, bounds_of, lefts, margin_minor, smallest, wanted_bounds
 from controller.domain.lists import ListRow, ListState, LookUp, Measure, Status, Window
-from controller.domain.pins import ON_CARD, TRIES, BadVerifier, PinAnswer, parse_verifier
+from controller.domain.pins import TRIES, PinAnswer, PinAsked, pin_asked
 from controller.domain.quantities import Currency, UnitPrice
 from controller.domain.reasons import Reason, limit_reason
 from controller.domain.records import Evidence, Limits
+from controller.domain.seams import MS_PER_DAY
 from controller.domain.tokens import Assurance, TokenKind, TokenRef
 
 
@@ -43,6 +46,7 @@ class Request:
     granted: Granted | None = None
     wanted_ml: int | None = None
     wanted_minor: int | None = None
+    code: Scanned | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,10 @@ class Facts:
 
     `used`: by limit of the row's `caps`, in their order. `pin_wrong`: wrong tries in a row. `available_minor`: what is
     left of the money set apart here for this token, None where nothing is. `overrun_ml`: what pumps may run past a
-    preset. `contact_age_ms`: None for a station without headquarters.
+    preset. `contact_age_ms`: None for a station without headquarters. `odometer_age_ms`: elapsed since the last
+    reading, None where there is none; `odometer_km_a_day`: 0 where a reading has no upper bound. `pin_asked`: as the
+    journal has it, where the row has no verifier any more; else None. `card_use`: what the card counts of itself; what
+    is used, and the wrong tries, are already the larger of the two.
     """
 
     found: LookUp
@@ -66,6 +73,17 @@ class Facts:
     ladder: Ladder | None = None
     available_minor: int | None = None
     overrun_ml: int = 0
+    odometer_age_ms: int | None = None
+    odometer_km_a_day: int = 0
+    pin_asked: PinAsked | None = None
+    card_use: CardUse | None = None
+
+    @property
+    def highest_odometer_km(self) -> int | None:
+        """The most that the odometer can have come to since the last reading; the day of that counts whole."""
+        if self.odometer_age_ms is None or not self.odometer_km_a_day:
+            return None
+        return self.last_odometer_km + self.odometer_km_a_day * (self.odometer_age_ms // MS_PER_DAY + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +133,11 @@ class Case:
     row: ListRow
     grade: str
     now_ms: int
+
+    @property
+    def pin_asked(self) -> PinAsked:
+        facts = self.facts
+        return facts.pin_asked or pin_asked(self.row.pin, on_card=facts.found.pin_on_card)
 
     @property
     def lefts(self) -> list[Left]:
@@ -194,12 +217,12 @@ def limits_of(case: Case) -> Limits:
 def _proof(case: Case) -> Verdict:
     token = case.request.token
     if token.assurance is Assurance.PROVEN:
-        return None
+        return refused_code(case.request.code, case.now_ms)
     match token.kind:
         case TokenKind.CARD:
             return Reason.CARD_NOT_PROVEN
         case TokenKind.PHONE:
-            return Reason.PHONE_NOT_PROVEN
+            return Need.PHONE_CODE if case.facts.found.row is not None else None
         case TokenKind.QR:
             return Reason.QR_NOT_PROVEN
         case TokenKind.PLATE if case.facts.found.row is not None and token.assurance.rank < case.row.assurance.rank:
@@ -223,6 +246,8 @@ def _stop_list(case: Case) -> Verdict:
 
 
 def _validity(case: Case) -> Verdict:
+    if case.row.member is not None and not case.row.member.contract_valid:
+        return Reason.CONTRACT_NOT_VALID
     if case.row.valid_from_ms and case.now_ms < case.row.valid_from_ms:
         return Reason.NOT_YET_VALID
     if case.row.valid_until_ms and case.now_ms >= case.row.valid_until_ms:
@@ -249,13 +274,13 @@ def _grade(case: Case) -> Verdict:
 
 
 def _pin(case: Case) -> Verdict:
-    if not case.row.pin:
-        return None
-    try:
-        if not case.row.pin.startswith(ON_CARD):
-            parse_verifier(case.row.pin)
-    except BadVerifier:
-        return Reason.PIN_UNREADABLE
+    match case.pin_asked:
+        case PinAsked.NO:
+            return None
+        case PinAsked.UNREADABLE:
+            return Reason.PIN_UNREADABLE
+        case PinAsked.BY_LIST | PinAsked.BY_CARD:
+            pass
     if case.facts.pin_wrong >= TRIES:
         return Reason.PIN_LOCKED
     match case.request.pin:
@@ -270,9 +295,11 @@ def _pin(case: Case) -> Verdict:
 def _odometer(case: Case) -> Verdict:
     if not case.row.ask_odometer:
         return None
-    if case.request.odometer_km is None:
+    told_km, highest_km = case.request.odometer_km, case.facts.highest_odometer_km
+    if told_km is None:
         return Need.ODOMETER
-    return Reason.ODOMETER_IMPLAUSIBLE if case.request.odometer_km < case.facts.last_odometer_km else None
+    plausible = told_km >= case.facts.last_odometer_km and (highest_km is None or told_km <= highest_km)
+    return None if plausible else Reason.ODOMETER_IMPLAUSIBLE
 
 
 def _driver(case: Case) -> Verdict:
@@ -390,7 +417,7 @@ def _evidence(case: Case) -> Evidence:
     request, facts, found = case.request, case.facts, case.facts.found
     return Evidence(
         list_version=found.version,
-        row=_encode_row(found.row) if found.row else b"",
+        row=_encode_row(msgspec.structs.replace(found.row, pin="")) if found.row else b"",
         used_day_ml=facts.used_day_ml,
         used_day_minor=facts.used_day_minor,
         odometer_km=request.odometer_km,
@@ -415,4 +442,9 @@ def _evidence(case: Case) -> Evidence:
         available_minor=facts.available_minor,
         overrun_ml=facts.overrun_ml,
         granted=request.granted,
+        code=request.code,
+        pin_asked=case.pin_asked,
+        odometer_age_ms=facts.odometer_age_ms,
+        odometer_km_a_day=facts.odometer_km_a_day,
+        card_use=facts.card_use,
     )

@@ -47,6 +47,8 @@ class Need(StrEnum):
     """The driver types it, and nobody reads it."""
     CODE = "code"
     """The driver's own code."""
+    PHONE_CODE = "phone_code"
+    """What headquarters has sent to the driver's phone."""
     HEADQUARTERS = "headquarters"
     """Nobody at the station can answer this: the station asks headquarters itself."""
 
@@ -146,8 +148,18 @@ class _Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fiel
     command_id: CommandId
 
 
+class Shown(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A token that was typed or scanned at a till: one of these. A `qr` is the text of the code."""
+
+    card: Typed = ""
+    plate: Typed = ""
+    phone: Typed = ""
+    qr: Typed = ""
+    voucher: Typed = ""
+
+
 class AuthorisePoint(_Command, frozen=True, tag="authorise"):
-    """Let a calling pump deliver: for cash, or on the account of `plate`. At most one preset.
+    """Let a calling pump deliver: for cash, or on the account of `plate`, or of what was `shown`. At most one preset.
 
     `grade`: the code of what the customer takes, or the nozzle's number. Only a pump that does not say it needs that
     (`PointView.choices`); elsewhere the lifted nozzle must be of this grade.
@@ -158,6 +170,17 @@ class AuthorisePoint(_Command, frozen=True, tag="authorise"):
     preset_volume_ml: Quantity | None = None
     preset_amount_minor: Quantity | None = None
     grade: Typed = ""
+    shown: Shown | None = None
+
+
+class SeePlate(_Command, frozen=True, tag="see_plate"):
+    """A device has read a plate at this pump: a camera, or a reader of tags at vehicles' tanks.
+
+    Which of them is in station.toml, by its token (`sees`): it says nothing else, and nobody else says this.
+    """
+
+    point: int
+    plate: Typed
 
 
 class AnswerNeed(_Command, frozen=True, tag="answer"):
@@ -188,11 +211,39 @@ class ReleaseDelivery(_Command, frozen=True, tag="release"):
 
 class PayDelivery(_Command, frozen=True, tag="pay"):
     """Settle a delivery that this till has leased. `given_minor`: what was handed over: in cash at least
-    the amount, by bank card exactly it."""
+    the amount, by bank card exactly it; with `points`, of what they leave.
+
+    `points`: to be spent first, of the token that `shown` names (empty: of the delivery's own), with the proof that
+    its programme asks for: the one-time password in `code`, or a PIN. A `voucher` is spent with its driver's PIN.
+    """
 
     delivery_id: str
     tender: TenderKind
     given_minor: Quantity
+    points: Quantity = 0
+    shown: Shown | None = None
+    code: Typed = ""
+    pin: Typed = ""
+    voucher: Typed = ""
+
+
+class PresentAfter(_Command, frozen=True, tag="present_after"):
+    """A token is shown for a delivery that is done: the last unpaid or just paid one at a pump."""
+
+    delivery_id: str
+    shown: Shown
+
+
+class AskPoints(_Command, frozen=True, tag="points"):
+    """How many points has the holder of this token? Headquarters' word, or the list's, which is older."""
+
+    shown: Shown
+
+
+class SendCode(_Command, frozen=True, tag="send_code"):
+    """Send a one-time password to the registered phone of the holder of this token."""
+
+    shown: Shown
 
 
 class AskBalance(_Command, frozen=True, tag="balance"):
@@ -242,13 +293,15 @@ class CloseAsTest(_Command, frozen=True, tag="test_measure"):
 class Allot(_Command, frozen=True, tag="allot"):
     """Headquarters has set money apart at this station, for a prepaid account or for one card of it: one of the two.
 
-    `allotment_id` is headquarters' own name of it: it counts once, however often it is told.
+    `allotment_id` is headquarters' own name of it: it counts once, however often it is told. `valid_until`: its last
+    day at the station, such as 2026-12-31; empty: it lasts.
     """
 
     allotment_id: Typed
     amount_minor: Quantity
     account: Typed = ""
     card: Typed = ""
+    valid_until: Typed = ""
 
 
 class UnlockPin(_Command, frozen=True, tag="unlock_pin"):
@@ -270,12 +323,35 @@ class ReleasePurse(_Command, frozen=True, tag="release_purse"):
     release: Typed
 
 
+class Unreserve(_Command, frozen=True, tag="unreserve"):
+    """What became of money that is reserved for a lost delivery, where no totaliser will tell it.
+
+    By `row`, the name of the row that authorised, or by `point`, if it is the only one there. `spent_minor`: of what is
+    reserved; None: all of it. `reason`: how it is known; it stays in the journal.
+    """
+
+    point: int = 0
+    row: Typed = ""
+    spent_minor: Quantity | None = None
+    reason: Typed = ""
+
+
+class ResetOdometer(_Command, frozen=True, tag="reset_odometer"):
+    """The last odometer of a card number or a plate, one of the two, was mistyped: the next one counts as the first."""
+
+    card: Typed = ""
+    plate: Typed = ""
+
+
 CardCommand = ExpectCard | ReleasePurse
 """What is done with cards, beside selling."""
+ManagerCommand = Allot | UnlockPin | Unreserve | ResetOdometer | ReleasePurse | ChangePrice
+"""What only a manager says: he gives money, takes locks away, or changes what everybody pays."""
 PumpCommand = SuspendPoint | ResumePoint | ReadPumpTotals | IdentifyPump
 """What the pump itself answers."""
 Command = (
     AuthorisePoint
+    | SeePlate
     | AnswerNeed
     | StopPoint
     | StopAll
@@ -283,11 +359,16 @@ Command = (
     | ReleaseDelivery
     | PayDelivery
     | AskBalance
+    | PresentAfter
+    | AskPoints
+    | SendCode
     | PumpCommand
     | ChangePrice
     | CloseAsTest
     | Allot
     | UnlockPin
+    | Unreserve
+    | ResetOdometer
     | CardCommand
 )
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from controller.domain.card_reasons import CARD_REASONS
 from controller.domain.decide import (
     CHECKS,
     Approved,
@@ -25,6 +26,7 @@ from controller.domain.desk import Need
 from controller.domain.funds import Funds
 from controller.domain.ladder import MS_PER_HOUR
 from controller.domain.lists import MINUTES_A_DAY, ListRow, LookUp, Measure
+from controller.domain.pins import ON_CARD, PinAsked
 from controller.domain.quantities import CURRENCIES, Currency, decimal_text, money_text
 from controller.domain.reasons import CATALOGUE, Reason, limit_text
 from controller.domain.records import Authorised, Body, Declined, Evidence, Limits
@@ -36,6 +38,18 @@ _NO_CURRENCY = Currency("minor units", 0)
 """Of rows of before the evidence had it."""
 STATIONS_OWN = frozenset({Reason.TWO_UNPAID})
 """What the station refuses after a decision that was made well."""
+
+
+PURSES_OWN = frozenset(
+    {
+        *CARD_REASONS.values(),
+        Reason.CARD_FAULTY,
+        Reason.PURSE_MISSING,
+        Reason.PURSE_UNSUPPORTED,
+        Reason.PURSE_IN_USE,
+    }
+)
+"""What a card's purse, or its reader, may say after such a decision."""
 
 
 class NotADecision(ValueError):
@@ -68,6 +82,7 @@ def again(token: TokenRef, evidence: Evidence) -> tuple[Request, Facts, int]:
         granted=evidence.granted,
         wanted_ml=evidence.wanted_ml,
         wanted_minor=evidence.wanted_minor,
+        code=evidence.code,
     )
     facts = Facts(
         found=LookUp(evidence.list_state, evidence.list_version, row),
@@ -82,8 +97,17 @@ def again(token: TokenRef, evidence: Evidence) -> tuple[Request, Facts, int]:
         ladder=evidence.ladder,
         available_minor=evidence.available_minor,
         overrun_ml=evidence.overrun_ml,
+        odometer_age_ms=evidence.odometer_age_ms,
+        odometer_km_a_day=evidence.odometer_km_a_day,
+        pin_asked=evidence.pin_asked or _pin_of_before(row),
+        card_use=evidence.card_use,
     )
     return request, facts, evidence.at_ms
+
+
+def _pin_of_before(row: ListRow | None) -> PinAsked | None:
+    """Of a row whose evidence has its verifier still: there a card's own was told by how it begins."""
+    return PinAsked.BY_CARD if row is not None and row.pin.startswith(ON_CARD) else None
 
 
 def explain(body: Body) -> Explained:
@@ -101,7 +125,7 @@ def explain(body: Body) -> Explained:
     decision = decide(request, facts, now_ms)
     lines = [head, *_steps(case_of(request, facts, now_ms)), f"Decided again: {_said(decision, request.currency)}"]
     same = _same(record, decision)
-    lines.append(f"In the journal: {_journalled(record, request.currency)}")
+    lines.append(f"In the journal: {_journalled(record, decision, request.currency)}")
     lines.append(
         "The same answer" if same else "NOT the same answer: this program decides otherwise than the one of then"
     )
@@ -124,13 +148,40 @@ def _with_wish(record: Authorised | Declined) -> Evidence:
 def _same(record: Authorised | Declined, decision: Decision) -> bool:
     match decision, record:
         case Approved(), Authorised():
-            made = decision.limits, decision.account, decision.funds
-            return made == (record.limits, record.account, record.funds)
+            who = decision.account, decision.funds
+            return who == (record.account, record.funds) and _same_limits(decision.limits, record)
         case Approved(), Declined():
-            return record.reason in STATIONS_OWN
+            return _afterwards(record, decision)
         case Refusal(), Declined():
             return record.reason is decision.reason
     return False
+
+
+def _afterwards(record: Declined, decision: Approved) -> bool:
+    """Whether the station refused it after a decision that was made well."""
+    by_card = decision.funds is Funds.CARD_PURSE and record.reason in PURSES_OWN
+    return by_card or record.reason in STATIONS_OWN
+
+
+def _same_limits(decided: Limits, record: Authorised) -> bool:
+    """Whether these were authorised; what the card's purse then paid for may be less, and is named so."""
+    if record.purse is None:
+        return decided == record.limits
+    before, after = _by_measure(decided), _by_measure(record.limits)
+    for measure, (most, name) in after.items():
+        was, by = before.get(measure, (None, ""))
+        if name != "purse" and (was, by) != (most, name):
+            return False
+        if name == "purse" and was is not None and most > was:
+            return False
+    return before.keys() <= after.keys()
+
+
+def _by_measure(limits: Limits) -> dict[str, tuple[int, str]]:
+    """How much, and by which limit."""
+    names = dict(part.split(":", 1) for part in limits.by.split(",") if part)
+    mosts = {Measure.VOLUME: limits.volume_ml, Measure.AMOUNT: limits.amount_minor}
+    return {measure: (most, names.get(measure, "")) for measure, most in mosts.items() if most is not None}
 
 
 def _steps(case: Case) -> list[str]:
@@ -160,11 +211,13 @@ def _said(decision: Decision, currency: Currency) -> str:
             return f"{what}, {_limits(decision.limits, currency)}{by}"
 
 
-def _journalled(record: Authorised | Declined, currency: Currency) -> str:
+def _journalled(record: Authorised | Declined, decision: Decision, currency: Currency) -> str:
     if isinstance(record, Declined):
-        own = " (by the station, after the decision)" if record.reason in STATIONS_OWN else ""
+        after = isinstance(decision, Approved) and _afterwards(record, decision)
+        own = " (by the station, after the decision)" if after else ""
         return f"declined, {record.reason}{own}"
-    return f"authorised, {_limits(record.limits, currency)}"
+    own = ", as far as the card's purse pays" if record.purse is not None else ""
+    return f"authorised, {_limits(record.limits, currency)}{own}"
 
 
 def _limits(limits: Limits, currency: Currency) -> str:
@@ -217,15 +270,20 @@ def _hours(case: Case) -> str:
 
 
 def _pin(case: Case) -> str:
-    if not case.row.pin:
+    if case.pin_asked is PinAsked.NO:
         return "none is wanted"
-    return f"{case.request.pin or 'not typed yet'}, wrong tries in a row: {case.facts.pin_wrong}"
+    by = "checked by the card itself, " if case.pin_asked is PinAsked.BY_CARD else ""
+    use = case.facts.card_use
+    on_card = f", of which its card counts {use.pin_wrong}" if use is not None and use.pin_wrong else ""
+    return f"{by}{case.request.pin or 'not typed yet'}, wrong tries in a row: {case.facts.pin_wrong}{on_card}"
 
 
 def _odometer(case: Case) -> str:
     if not case.row.ask_odometer:
         return "not wanted"
-    return f"{case.request.odometer_km} km, the last one was {case.facts.last_odometer_km} km"
+    highest_km = case.facts.highest_odometer_km
+    bound = "" if highest_km is None else f", at most {highest_km} km by now"
+    return f"{case.request.odometer_km} km, the last one was {case.facts.last_odometer_km} km{bound}"
 
 
 def _driver(case: Case) -> str:
@@ -241,14 +299,19 @@ def _left(case: Case) -> str:
     parts = []
     for left in case.lefts:
         most, used = (_measured(number, left.cap.measure, currency) for number in (left.cap.most, left.used))
-        parts.append(f"{left.cap.name} {most}, used {used}")
+        said = case.facts.card_use.of(left.cap) if case.facts.card_use is not None else 0
+        on_card = f" (its card counts {_measured(said, left.cap.measure, currency)})" if said else ""
+        parts.append(f"{left.cap.name} {most}, used {used}{on_card}")
     if case.row.tank_ml:
         parts.append(f"tank {_volume(case.row.tank_ml)}")
     return "; ".join(parts) or "none"
 
 
 def _funds(case: Case) -> str:
-    return str(case.row.funds)
+    granted = case.request.granted
+    if granted is None or granted.amount_minor is None:
+        return str(case.row.funds)
+    return f"{case.row.funds}; headquarters granted {money_text(granted.amount_minor, case.request.currency)}"
 
 
 def _set_apart(case: Case) -> str:

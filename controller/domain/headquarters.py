@@ -1,25 +1,30 @@
 """What a station asks of headquarters, and what it may hear: late, twice, or never. Knows no wire."""
 
 from collections.abc import Callable
-from enum import StrEnum
 from typing import Protocol
 
 import msgspec
 
-
-class Heard(StrEnum):
-    """How a request ended."""
-
-    ANSWERED = "answered"
-    REFUSED = "refused"
-    UNKNOWN = "unknown"
-    """No answer came in time: it may have been done or not."""
+from controller.domain.names import RowName
+from controller.domain.questions import Heard, Outcome, Question
 
 
 class Granted(msgspec.Struct, frozen=True, array_like=True):
-    """What headquarters said when it was asked to let an account buy: up to `amount_minor`; None, it was not heard."""
+    """What headquarters said when it was asked to let an account buy: up to `amount_minor`; None, it was not heard.
+
+    `asked`: the row of the journal that asked (`grant_intended`).
+    """
 
     amount_minor: int | None
+    asked: RowName | None = None
+
+
+class SetApart(msgspec.Struct, frozen=True, array_like=True):
+    """Money of an account that is set apart at the station; it counts once, however often it is told."""
+
+    allotment_id: str
+    account: str
+    amount_minor: int
 
 
 class Balance(msgspec.Struct, frozen=True):
@@ -50,11 +55,20 @@ class Headquarters(Protocol):
         """Call `callback` on the event loop whenever the state has changed."""
         ...
 
+    def on_set_apart(self, callback: Callable[[SetApart], None]) -> None:
+        """Call `callback` on the event loop for each sum that headquarters says is set apart here, again and again
+        until it has seen in this station's rows that it is known."""
+        ...
+
     def rows_written(self) -> None:
         """The journal has grown: send when it suits."""
         ...
 
     async def balance(self, account: str, command_id: str) -> Balance: ...
+
+    async def ask(self, question: Question, command_id: str) -> Outcome:
+        """One question; the same command id again gets the first answer."""
+        ...
 
     async def run(self) -> None:
         """Until cancelled. What goes wrong on the link never ends it."""

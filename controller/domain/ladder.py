@@ -6,6 +6,8 @@ The longer headquarters has not been heard, the smaller the limits. Knows no clo
 import msgspec
 
 MS_PER_HOUR = 3_600_000
+ODOMETER_KM_A_DAY = 2_000
+"""A lorry that two drive in turn does not come so far."""
 
 
 class Step(msgspec.Struct, frozen=True, array_like=True):
@@ -32,7 +34,11 @@ class Ladder(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Rules(msgspec.Struct, frozen=True):
-    """A station's own rules. `overrun_ml`: what its pumps may run past a preset."""
+    """A station's own rules. `overrun_ml`: what its pumps may run past a preset.
+
+    `odometer_km_a_day`: by how much an odometer may grow; 0: it has no upper bound.
+    """
 
     ladder: Ladder
     overrun_ml: int
+    odometer_km_a_day: int = ODOMETER_KM_A_DAY

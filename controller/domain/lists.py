@@ -5,6 +5,7 @@ from enum import StrEnum
 import msgspec
 
 from controller.domain.funds import Funds
+from controller.domain.memberships import Membership
 from controller.domain.tokens import Assurance, TokenKind
 
 MINUTES_A_DAY = 24 * 60
@@ -113,6 +114,8 @@ class ListRow(msgspec.Struct, frozen=True, array_like=True):
     assurance: Assurance = Assurance.IDENTIFIED
     more_plates: tuple[bytes, ...] = ()
     """Beside `plate_key`, where a card's own entitlement names several."""
+    member: Membership | None = None
+    """Its place in a fuel programme."""
 
     def allows(self, grade: str) -> bool:
         return not self.products or grade in self.products.split(",")
@@ -137,8 +140,12 @@ class ListState(StrEnum):
 
 
 class LookUp(msgspec.Struct, frozen=True):
-    """What the list said: its state and version, and the row, if there is one."""
+    """What the list said: its state and version, and the row, if there is one.
+
+    `pin_on_card`: the row's PIN is what the card says of itself. No list can say that.
+    """
 
     state: ListState
     version: int = 0
     row: ListRow | None = None
+    pin_on_card: bool = False

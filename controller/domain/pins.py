@@ -10,6 +10,8 @@ import msgspec
 PIN_DIGITS = range(4, 13)
 TRIES = 3
 """So many wrong ones in a row lock it."""
+ALL_OF_THEM = 255
+"""As many as a card can count."""
 KEY_BYTES = 32
 CARD_KEY_BYTES = 15
 """Of a verifier that lies on a card, where room is dear."""
@@ -20,7 +22,7 @@ COST_MAX = 2**17
 
 
 ON_CARD = "card$"
-"""How a row's verifier begins that lies on the card itself, and is in no list and no journal."""
+"""How the verifier of a row begins whose card has it (`LookUp.pin_on_card`). In a list it is nothing readable."""
 
 
 class PinAnswer(StrEnum):
@@ -28,6 +30,16 @@ class PinAnswer(StrEnum):
 
     RIGHT = "right"
     WRONG = "wrong"
+
+
+class PinAsked(StrEnum):
+    """Whether a token has a PIN, and who can check it. That is all that a journal knows of a verifier."""
+
+    NO = "no"
+    BY_LIST = "by_list"
+    BY_CARD = "by_card"
+    """By the verifier on the card itself."""
+    UNREADABLE = "unreadable"
 
 
 class BadVerifier(ValueError):
@@ -64,6 +76,19 @@ def parse_verifier(text: str) -> Verifier:
     return found
 
 
+def pin_asked(verifier: str, *, on_card: bool) -> PinAsked:
+    """What a row's verifier makes of it. `on_card`: a card said it of itself; a list may not send us to a card."""
+    if not verifier:
+        return PinAsked.NO
+    if on_card:
+        return PinAsked.BY_CARD
+    try:
+        parse_verifier(verifier)
+    except BadVerifier:
+        return PinAsked.UNREADABLE
+    return PinAsked.BY_LIST
+
+
 def check_pin(text: str) -> str:
     """A PIN as it is verified: digits only. ValueError if it cannot be one (it is not repeated)."""
     pin = text.strip()
@@ -80,26 +105,43 @@ class Tries(msgspec.Struct, array_like=True):
 
 
 class Pins(msgspec.Struct):
-    """By token: what was tried wrongly since the last right one."""
+    """By token: what was tried wrongly since the last right one.
+
+    A card may count, too, for all stations that write on it: the larger number holds. `forgiven`: how much of the
+    card's own count is over, by a right PIN or a person's word, as long as the card was not told so.
+    """
 
     tries: dict[bytes, Tries] = {}
+    forgiven: dict[bytes, int] = {}
 
-    def tried(self, key: bytes, version: int, *, right: bool) -> None:
-        """A PIN was typed. A right one forgets the wrong ones; against a newer PIN they are counted anew."""
+    def tried(self, key: bytes, version: int, *, right: bool, wrong: int = 0, on_card: int = 0) -> None:
+        """A PIN was typed. A right one forgets the wrong ones; against a newer PIN they are counted anew.
+
+        `wrong`: how many these are, with those that only the card knew of; `on_card`: the card's own count before.
+        """
         if right:
             self.tries.pop(key, None)
+            if on_card:
+                self.forgiven[key] = on_card
             return
         known = self.tries.get(key)
-        if known is None or known.version < version:
-            self.tries[key] = Tries(1, version)
-        else:
-            known.wrong += 1
+        before = 0 if known is None or known.version < version else known.wrong
+        self.tries[key] = Tries(max(before + 1, wrong), version if known is None else max(known.version, version))
 
     def unlocked(self, key: bytes) -> None:
-        """A person has said that it may be tried again."""
+        """A person has said that it may be tried again, whatever its card counts."""
         self.tries.pop(key, None)
+        self.forgiven[key] = ALL_OF_THEM
 
-    def wrong(self, key: bytes, version: int) -> int:
-        """Wrong tries in a row against the PIN of this version. From TRIES on it is locked."""
+    def noted(self, key: bytes) -> None:
+        """The card's own count is this station's now."""
+        self.forgiven.pop(key, None)
+
+    def wrong(self, key: bytes, version: int, on_card: int = 0) -> int:
+        """Wrong tries in a row against the PIN of this version. From TRIES on it is locked.
+
+        `on_card`: what its card counts of them.
+        """
         known = self.tries.get(key)
-        return 0 if known is None or known.version < version else known.wrong
+        here = 0 if known is None or known.version < version else known.wrong
+        return max(here, on_card - self.forgiven.get(key, 0))

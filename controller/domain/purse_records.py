@@ -40,6 +40,13 @@ class DebitName(msgspec.Struct, frozen=True, array_like=True):
     maximum: int
 
 
+class Counted(msgspec.Struct, frozen=True, array_like=True):
+    """What a debit put on the card's own counters of the day and month: what its fill takes at most."""
+
+    volume_ml: int
+    amount_minor: int
+
+
 class PurseFate(StrEnum):
     """What a card said of a debit when it was seen again."""
 
@@ -54,7 +61,7 @@ class PurseIntended(msgspec.Struct, frozen=True, array_like=True, tag="purse_int
     """At most `maximum` is about to be taken from a card's purse. On disk before the card is asked.
 
     `station`: the number by which cards know this station. `before`: the debit that the card remembers until then.
-    `value`: what the purse held.
+    `value`: what the purse held. `counted`: with the debit, in its commit.
     """
 
     point: int
@@ -64,6 +71,7 @@ class PurseIntended(msgspec.Struct, frozen=True, array_like=True, tag="purse_int
     maximum: int
     value: int
     before: DebitName | None
+    counted: Counted | None = None
 
 
 class PurseDebited(msgspec.Struct, frozen=True, array_like=True, tag="purse_debited"):

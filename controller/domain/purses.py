@@ -10,8 +10,10 @@ from dataclasses import dataclass
 import msgspec
 
 from controller.domain.names import RowName, parse_row_name
+from controller.domain.pin_records import PinNoted
 from controller.domain.purse_records import (
     CardSeen,
+    Counted,
     DebitName,
     PurseDebited,
     PurseFate,
@@ -54,6 +56,7 @@ class PurseCase(msgspec.Struct, array_like=True):
     spent: int | None = None
     fill: PurseFill | None = None
     elsewhere: bool = False
+    counted: Counted | None = None
 
     @property
     def fuelling(self) -> bool:
@@ -80,7 +83,13 @@ class Purses(msgspec.Struct):
         match record:
             case PurseIntended():
                 self.cases[body.name.text] = PurseCase(
-                    record.point, record.token, record.station, record.unit, record.maximum, record.before
+                    record.point,
+                    record.token,
+                    record.station,
+                    record.unit,
+                    record.maximum,
+                    record.before,
+                    counted=record.counted,
                 )
             case PurseDebited():
                 if (case := self.cases.get(record.intended.text)) is not None:
@@ -96,7 +105,7 @@ class Purses(msgspec.Struct):
                 if (case := self._of(record.authorised)) is not None:
                     case.spent = 0
             case Unreserved():
-                if (case := self._of(record.authorised)) is not None:
+                if (case := self._of(record.authorised)) is not None and case.spent is None:
                     moved = record.spent_minor if case.unit is PurseUnit.MONEY else record.volume_ml
                     case.spent = case.maximum if record.volume_ml is None else min(moved or 0, case.maximum)
             case Delivery():
@@ -113,6 +122,9 @@ class Purses(msgspec.Struct):
                     self._saw(closed.token.key, CardSeen(0, record.proof.tmc))
             case PurseReleased():
                 self.cases.pop(record.intended.text, None)
+            case PinNoted():
+                if record.proof is not None:
+                    self._saw(record.token.key, CardSeen(0, record.proof.tmc))
             case _:
                 pass
 

@@ -70,6 +70,11 @@ class Reason(StrEnum):
     INSUFFICIENT_FUNDS = "insufficient_funds"
     NEEDS_HEADQUARTERS = "needs_headquarters"
     LIMIT_OFFLINE = "limit_offline"
+    TOKEN_UNCLEAR = "token_unclear"
+    QR_EARLY = "qr_early"
+    QR_EXPIRED = "qr_expired"
+    QR_USED = "qr_used"
+    DEVICE_ONLY = "device_only"
     ALLOTMENT_INVALID = "allotment_invalid"
     CARD_FOREIGN = "card_foreign"
     CARD_CLONED = "card_cloned"
@@ -93,6 +98,17 @@ class Reason(StrEnum):
     PURSE_ELSEWHERE = "purse_elsewhere"
     PURSE_NOT_OPEN = "purse_not_open"
     RELEASE_FORGED = "release_forged"
+    DRIVER_CANCELLED = "driver_cancelled"
+    NOT_ANSWERED = "not_answered"
+
+    MANAGER_ONLY = "manager_only"
+    RESERVATION_UNKNOWN = "reservation_unknown"
+    RESERVATION_IN_USE = "reservation_in_use"
+    UNRESERVE_INVALID = "unreserve_invalid"
+    CONTRACT_NOT_VALID = "contract_not_valid"
+    POINTS_INVALID = "points_invalid"
+    POINTS_BEING_TAKEN = "points_being_taken"
+    POINTS_NOT_HEARD = "points_not_heard"
 
 
 class ReasonText(msgspec.Struct, frozen=True):
@@ -114,7 +130,7 @@ CATALOGUE: dict[Reason, ReasonText] = {
     ),
     Reason.CARD_NOT_PROVEN: ReasonText("The card could not prove itself: it may be a copy", "Card not accepted"),
     Reason.NOT_YET_VALID: ReasonText("This card or plate is valid from a later day", "Not valid yet"),
-    Reason.EXPIRED: ReasonText("This card or plate has expired", "Expired: ask your company for a new one"),
+    Reason.EXPIRED: ReasonText("This card or plate has expired", "Expired: ask your company for another"),
     Reason.PRODUCT_NOT_ALLOWED: ReasonText(
         "This card or plate may not buy this grade: ask for another nozzle", "This product is not allowed"
     ),
@@ -122,7 +138,8 @@ CATALOGUE: dict[Reason, ReasonText] = {
         "The plate is not the one of this card: look at the vehicle", "Plate does not fit the card"
     ),
     Reason.ODOMETER_IMPLAUSIBLE: ReasonText(
-        "The odometer is below the last one: read it again", "Odometer reading not plausible"
+        "The odometer is below the last one, or too far above it: read it again; if it is right, the manager resets it",
+        "Odometer reading not plausible",
     ),
     Reason.LIMIT_DAY: ReasonText(
         "The day's limit of this card or plate, its vehicle or its account is used up", "Day limit used up"
@@ -136,7 +153,7 @@ CATALOGUE: dict[Reason, ReasonText] = {
         "Cards not accepted at the moment",
     ),
     Reason.PRICE_MISSING: ReasonText(
-        "The pump has no price for this grade: set it in station.toml", "Pump out of order"
+        "This nozzle has no grade and no price in station.toml: add them there", "Pump out of order"
     ),
     Reason.PUMP_NOT_CALLING: ReasonText("No nozzle is lifted at this pump", "Lift the nozzle first"),
     Reason.PUMP_BUSY: ReasonText(
@@ -213,7 +230,7 @@ CATALOGUE: dict[Reason, ReasonText] = {
         "The phone number was told and not proven: take another means of payment", "Phone not confirmed"
     ),
     Reason.QR_NOT_PROVEN: ReasonText(
-        "The code is not signed, or was used before: ask for a new one in the app", "Code not valid: make a new one"
+        "This code is not signed by headquarters: take another means of payment", "Code not valid"
     ),
     Reason.PLATE_NOT_SURE: ReasonText(
         "This account wants the plate read by a camera or a tag, not typed: take another means of payment",
@@ -259,12 +276,25 @@ CATALOGUE: dict[Reason, ReasonText] = {
         "Only headquarters can allow this, and it does not answer: take another means of payment",
         "Not possible at the moment",
     ),
+    Reason.DEVICE_ONLY: ReasonText(
+        "What a camera or a tag reader has seen is told with its own token, and nothing else is told with that",
+        "Not possible",
+    ),
+    Reason.QR_EARLY: ReasonText(
+        "This code is for a later time: look at the station's clock, and ask for a new one", "Code not valid yet"
+    ),
+    Reason.QR_EXPIRED: ReasonText("This code is too old: ask for a new one", "Code too old: make a new one"),
+    Reason.QR_USED: ReasonText("This code was used before: ask for a new one", "Code used before: make a new one"),
+    Reason.TOKEN_UNCLEAR: ReasonText(
+        "Type one of card, plate, phone, code and voucher", "Show one card or code, please"
+    ),
     Reason.LIMIT_OFFLINE: ReasonText(
         "Headquarters has not been heard for long, so limits are smaller, and this one is used up",
         "Limit used up for now",
     ),
     Reason.ALLOTMENT_INVALID: ReasonText(
-        "An allotment has an account or a card, an id of its own, and an amount above zero", "Not possible"
+        "An allotment has an account or a card, an id of its own, an amount above zero, and no last day that is over",
+        "Not possible",
     ),
     Reason.CARD_FOREIGN: ReasonText(
         "This card is of another network, or has no fuel application: take another means of payment",
@@ -354,6 +384,41 @@ CATALOGUE: dict[Reason, ReasonText] = {
         "This is no release that headquarters signed: read it again from its letter, every character of it",
         "Not possible",
     ),
+    Reason.DRIVER_CANCELLED: ReasonText(
+        "The driver has cancelled at the pump's keypad: to go on, the card must be presented again",
+        "Cancelled: present the card again",
+    ),
+    Reason.NOT_ANSWERED: ReasonText(
+        "The driver did not answer at the pump's keypad in time: to go on, the card must be presented again",
+        "Too late: present the card again",
+    ),
+    Reason.MANAGER_ONLY: ReasonText(
+        "Only a manager does this: at a till that station.toml marks with manager = true, or with its token",
+        "Ask the manager",
+    ),
+    Reason.RESERVATION_UNKNOWN: ReasonText(
+        "No money is reserved for a lost delivery there, or for several: name the row that the trouble names",
+        "Nothing to release",
+    ),
+    Reason.RESERVATION_IN_USE: ReasonText(
+        "This pump is still to say what it delivered: wait until it has, or until it is offline for good",
+        "Please wait",
+    ),
+    Reason.UNRESERVE_INVALID: ReasonText(
+        "Say how much was spent, from nothing to what is reserved, and how that is known", "Not possible"
+    ),
+    Reason.CONTRACT_NOT_VALID: ReasonText(
+        "The customer's contract is not valid: take another means of payment", "Contract not valid: ask your company"
+    ),
+    Reason.POINTS_INVALID: ReasonText(
+        "Points are a number above zero, worth no more than the amount, of a card that was shown", "Not possible"
+    ),
+    Reason.POINTS_BEING_TAKEN: ReasonText(
+        "Points are being taken for this delivery: wait for the answer", "Please wait"
+    ),
+    Reason.POINTS_NOT_HEARD: ReasonText(
+        "Headquarters did not answer in time: no points are used, take money or try again", "Points not available now"
+    ),
 }
 
 LIMIT_NAMES: dict[str, str] = {
@@ -365,6 +430,7 @@ LIMIT_NAMES: dict[str, str] = {
     "tank": "the vehicle's tank",
     "funds": "what the account has left",
     "allotment": "what is set apart here for the account",
+    "purse": "what the card's purse holds",
 }
 """What people read for the limit that bound an approval; of a vehicle, an account, or smaller while offline: below."""
 _PREFIXES = {"offline": "smaller while headquarters is away", "vehicle": "of the vehicle", "account": "of the account"}

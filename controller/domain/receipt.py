@@ -13,10 +13,14 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from controller.domain.days import local_time
 from controller.domain.products import Grade
 from controller.domain.quantities import Currency, Unit, UnitPrice, decimal_text, money_text, volume_text
+from controller.domain.receipt_programme import ReceiptProgramme, programme_rows
+from controller.domain.receipt_words import EN, ReceiptWords
 from controller.domain.records import Delivery, RowName, Settlement, TenderKind
-from controller.domain.tokens import TokenKind
+from controller.domain.tokens import TokenKind, TokenRef
+from controller.domain.vat import VatLine, VatRate, rate_on, split
 
 DEFAULT_WIDTH = 42
 """Columns of 80 mm paper in the printer's normal font."""
@@ -25,15 +29,9 @@ WIDTH_MIN = 24
 NUMBER_DIGITS = 6
 SIMULATION = "SIMULATION"
 COPY = "COPY"
+"""What the spool stamps above a slip that may be on paper already, in letters that every printer has."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_TENDER_NAMES = {
-    TenderKind.CASH: "Cash",
-    TenderKind.BANK_CARD: "Bank card",
-    TenderKind.ACCOUNT: "Account",
-    TenderKind.CARD_PURSE: "Card purse",
-}
-_TOKEN_NAMES = {TokenKind.CARD: "Card", TokenKind.PLATE: "Plate"}
 
 
 class Align(StrEnum):
@@ -66,6 +64,8 @@ class ReceiptSite:
     zone: ZoneInfo
     simulated: bool
     grades: tuple[Grade, ...] = ()
+    words: ReceiptWords = EN
+    vat: tuple[VatRate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,8 @@ class Receipt:
     """Everything that a receipt shows, before layout.
 
     `amount_minor` is what the pump said, `total_minor` what was settled. `token_shown` is masked, and empty when
-    no token was shown. `local_time` is spelled in the station's zone.
+    no token was shown. `local_time` is spelled in the station's zone. `vat`: the tax in the total, by the rate of the
+    delivery's day. `programme`: what a fuel programme gives.
     """
 
     station: str
@@ -103,6 +104,11 @@ class Receipt:
     local_time: str
     currency: Currency
     copy: bool
+    words: ReceiptWords = EN
+    vat: VatLine | None = None
+    programme: ReceiptProgramme | None = None
+    held_by: str = ""
+    """The limit of a partial approval."""
 
 
 def receipt_of(
@@ -112,17 +118,24 @@ def receipt_of(
     site: ReceiptSite,
     *,
     wall_ms: int,
+    ended_ms: int | None = None,
     copy: bool = False,
+    programme: ReceiptProgramme | None = None,
+    shown: TokenRef | None = None,
 ) -> Receipt:
     """The receipt of a settled delivery. `wall_ms` is the settlement's stamp, so that a copy shows the same time.
 
-    ValueError if the settlement is of another delivery.
+    `ended_ms`: the delivery's, for tax; else the settlement's. `shown`: a token that was shown at the till, printed
+    where the pump knew none. ValueError if the settlement is of another delivery.
     """
     if settlement.delivery != delivery_name:
         raise ValueError(
             f"receipt {settlement.receipt_number} settles delivery {settlement.delivery.text}, "
             f"not {delivery_name.text}: pass the delivery that it names"
         )
+    token = delivery.token or shown
+    day = local_time(wall_ms if ended_ms is None else ended_ms, site.zone).toordinal()
+    rate = rate_on(site.vat, delivery.grade, day)
     return Receipt(
         station=site.name,
         address=site.address,
@@ -140,11 +153,15 @@ def receipt_of(
             ReceiptTender(tender.kind, tender.given_minor, tender.given_minor - tender.amount_minor)
             for tender in settlement.tenders
         ),
-        token_kind=delivery.token.kind if delivery.token else None,
-        token_shown=delivery.token.shown if delivery.token else "",
+        token_kind=token.kind if token else None,
+        token_shown=token.shown if token else "",
         local_time=local_time_text(wall_ms, site.zone),
         currency=site.currency,
         copy=copy,
+        words=site.words,
+        vat=None if rate is None else split(settlement.amount_minor, rate),
+        programme=programme,
+        held_by=delivery.held_by,
     )
 
 
@@ -153,30 +170,41 @@ def receipt_lines(receipt: Receipt, width: int = DEFAULT_WIDTH) -> tuple[Line, .
     if width < WIDTH_MIN:
         raise ValueError(f"a receipt needs at least {WIDTH_MIN} columns, {width} are configured")
     rule = Line("-" * width)
-    decimals = receipt.currency.decimals
+    words, decimals = receipt.words, receipt.currency.decimals
     lines: list[Line] = []
     lines += _marks(receipt)
     lines += _headline(receipt.station, width)
     for address in receipt.address:
         lines += _centred(address, width)
     lines.append(rule)
-    lines += _columns("Receipt", str(receipt.number).rjust(NUMBER_DIGITS, "0"), width)
-    lines += _columns("Time", receipt.local_time, width)
-    lines += _columns("Fuelling point", str(receipt.point), width)
-    lines += _columns("Delivery", receipt.delivery_id, width)
+    lines += _columns(words.receipt, str(receipt.number).rjust(NUMBER_DIGITS, "0"), width)
+    lines += _columns(words.time, receipt.local_time, width)
+    lines += _columns(words.point, str(receipt.point), width)
+    lines += _columns(words.delivery, receipt.delivery_id, width)
     if receipt.token_kind is not None:
-        lines += _columns(_TOKEN_NAMES[receipt.token_kind], receipt.token_shown, width)
+        lines += _columns(words.tokens[receipt.token_kind], receipt.token_shown, width)
+    if limit := words.limits.text(receipt.held_by):
+        lines += _columns(words.limits.label, limit, width)
     lines.append(rule)
     lines += [Line(text, emphasis=True) for text in _wrapped(receipt.grade, width)]
     quantity = volume_text(receipt.volume_ml, receipt.unit)
     each = f"{quantity} x {receipt.price} {receipt.currency.code}/{receipt.unit}"
     lines += _columns(each, decimal_text(receipt.amount_minor, decimals), width)
     lines.append(rule)
-    lines += _total(money_text(receipt.total_minor, receipt.currency), width)
+    lines += _total(words.total, money_text(receipt.total_minor, receipt.currency), width)
     for tender in receipt.tenders:
-        lines += _columns(_TENDER_NAMES[tender.kind], decimal_text(tender.given_minor, decimals), width)
+        lines += _columns(words.tenders[tender.kind], decimal_text(tender.given_minor, decimals), width)
         if tender.change_minor:
-            lines += _columns("Change", decimal_text(tender.change_minor, decimals), width)
+            lines += _columns(words.change, decimal_text(tender.change_minor, decimals), width)
+    if receipt.vat is not None:
+        net = decimal_text(receipt.vat.net_minor, decimals)
+        label = f"{words.vat} {receipt.vat.rate.text} % ({words.net} {net})"
+        lines += _columns(label, decimal_text(receipt.vat.tax_minor, decimals), width)
+    if receipt.programme is not None:
+        lines.append(rule)
+        lines += [Line(text, emphasis=True) for text in _wrapped(receipt.programme.title, width)]
+        for text, value in programme_rows(receipt.programme, words, receipt.currency):
+            lines += _columns(text, value, width) if value else [Line(part) for part in _wrapped(text, width)]
     lines += _marks(receipt)
     return tuple(lines)
 
@@ -203,7 +231,7 @@ def _aligned(line: Line, width: int) -> str:
 
 def _marks(receipt: Receipt) -> list[Line]:
     """What nobody may overlook. Both stand at both ends, so that a torn slip still shows them."""
-    words = ([SIMULATION] if receipt.simulated else []) + ([COPY] if receipt.copy else [])
+    words = ([SIMULATION] if receipt.simulated else []) + ([receipt.words.copy] if receipt.copy else [])
     return [Line(word, Align.CENTRE, emphasis=True, double=True) for word in words]
 
 
@@ -212,10 +240,10 @@ def _headline(text: str, width: int) -> list[Line]:
     return [Line(part, Align.CENTRE, emphasis=True, double=double) for part in _wrapped(text, width)]
 
 
-def _total(amount: str, width: int) -> list[Line]:
+def _total(word: str, amount: str, width: int) -> list[Line]:
     """The total in double letters where they fit on one line, else in plain columns."""
-    double = len(f"TOTAL {amount}") <= width // 2
-    columns = _columns("TOTAL", amount, width // 2 if double else width)
+    double = len(f"{word} {amount}") <= width // 2
+    columns = _columns(word, amount, width // 2 if double else width)
     return [Line(line.text, line.align, emphasis=True, double=double) for line in columns]
 
 

@@ -9,14 +9,20 @@ from enum import StrEnum
 
 import msgspec
 
-from controller.domain import names
+from controller.domain import evidence, names
 from controller.domain.allotments import Reservation
 from controller.domain.funds import Funds
-from controller.domain.headquarters import Granted
-from controller.domain.ladder import Ladder
-from controller.domain.lists import ListState
-from controller.domain.pins import PinAnswer
+from controller.domain.grant_records import GrantIntended, GrantVoided
+from controller.domain.pin_records import PinLocked, PinNoted, PinTried, PinUnlocked
 from controller.domain.products import Grade
+from controller.domain.programme_records import (
+    Presented,
+    Quoted,
+    Redeemed,
+    RedeemIntended,
+    RedeemVoided,
+    RulesTaken,
+)
 from controller.domain.purse_records import (
     CardSeen,
     PurseDebited,
@@ -55,6 +61,8 @@ class TenderKind(StrEnum):
     ACCOUNT = "account"
     CARD_PURSE = "card_purse"
     """From the value on the card itself."""
+    POINTS = "points"
+    """With points of a fuel programme, or with a voucher of them (`Redeemed`)."""
 
 
 class Tender(msgspec.Struct, frozen=True, array_like=True):
@@ -65,51 +73,8 @@ class Tender(msgspec.Struct, frozen=True, array_like=True):
     given_minor: int
 
 
-class Limits(msgspec.Struct, frozen=True, array_like=True):
-    """The smallest limits a decision found; None where there is none. `by` names the one that bound each."""
-
-    volume_ml: int | None = None
-    amount_minor: int | None = None
-    by: str = ""
-
-
-class Evidence(msgspec.Struct, frozen=True, array_like=True):
-    """What a decision was made from: enough to make it again from the journal alone."""
-
-    list_version: int = 0
-    row: bytes = b""
-    """The list's row as it was looked up (msgpack), empty for a decision by an attendant's word."""
-    used_day_ml: int = 0
-    used_day_minor: int = 0
-    odometer_km: int | None = None
-    plate_key: bytes = b""
-    at_ms: int = 0
-    last_odometer_km: int = 0
-    list_state: ListState | None = None
-    """None where no list was asked: an attendant's word."""
-    grade: str = ""
-    grades: tuple[str, ...] = ()
-    """What the point has, where its pump did not say which nozzle was lifted. `grade` is then what was answered, or the
-    only one of these that the row allows."""
-    station: str = ""
-    week_minute: int = 0
-    """Local minutes since Monday 00:00."""
-    used: tuple[int, ...] = ()
-    """By limit of the row's `caps`, in their order: what counted against it."""
-    pin: PinAnswer | None = None
-    pin_wrong: int = 0
-    """Wrong tries in a row, this one included."""
-    driver_key: bytes = b""
-    price: UnitPrice | None = None
-    currency: str = ""
-    wanted_ml: int | None = None
-    wanted_minor: int | None = None
-    contact_age_ms: int | None = None
-    ladder: Ladder | None = None
-    available_minor: int | None = None
-    """Of what is set apart here; None where nothing is."""
-    overrun_ml: int = 0
-    granted: Granted | None = None
+Limits = evidence.Limits
+Evidence = evidence.Evidence
 
 
 class Started(msgspec.Struct, frozen=True, array_like=True, tag="started"):
@@ -164,6 +129,8 @@ class Authorised(msgspec.Struct, frozen=True, array_like=True, tag="authorised")
     """How old its card was by its own word."""
     purse: RowName | None = None
     """The intent (`purse_intended`) by which the card's purse was debited for it."""
+    held_by: str = ""
+    """The name of the limit that it comes to first, where it was approved in part only."""
 
 
 class Released(msgspec.Struct, frozen=True, array_like=True, tag="released"):
@@ -182,20 +149,24 @@ class Unreserved(msgspec.Struct, frozen=True, array_like=True, tag="unreserved")
     """The totaliser has said what became of a reservation whose delivery was lost: `spent_minor` of it ran out.
 
     At the price that was agreed. `volume_ml`: how far the totaliser moved; None where another meter was found, and the
-    whole reservation counts as spent.
+    whole reservation counts as spent. Or a manager has said it, with his `reason`, where no totaliser will: then
+    `volume_ml` is what his amount buys, None where he counts it as spent whole.
     """
 
     authorised: RowName
     pot: str
     spent_minor: int
     volume_ml: int | None
+    till: str = ""
+    command_id: str = ""
+    reason: str = ""
 
 
 class Allotted(msgspec.Struct, frozen=True, array_like=True, tag="allotted"):
     """Headquarters has set money apart: what this station may spend of a prepaid account without asking.
 
     `pot`: of an account, or of one token (`controller.domain.allotments`). Adds to what was allotted before; an
-    `allotment_id` counts once.
+    `allotment_id` counts once. `valid_until_ms`: UTC, from then on what is left of it is gone; 0: it lasts.
     """
 
     allotment_id: str
@@ -203,29 +174,11 @@ class Allotted(msgspec.Struct, frozen=True, array_like=True, tag="allotted"):
     amount_minor: int
     till: str
     command_id: str
+    valid_until_ms: int = 0
 
 
-class PinTried(msgspec.Struct, frozen=True, array_like=True, tag="pin_tried"):
-    """A PIN was typed and was wrong, or was right after wrong ones. On disk before anybody is told.
-
-    `wrong`: how many in a row, this one included; `version`: of the PIN it was tried against.
-    """
-
-    token: TokenRef
-    version: int
-    right: bool
-    wrong: int
-
-
-class PinLocked(msgspec.Struct, frozen=True, array_like=True, tag="pin_locked"):
-    """The last try was one too many: this token asks for no PIN any more at this station."""
-
-    token: TokenRef
-    version: int
-
-
-class PinUnlocked(msgspec.Struct, frozen=True, array_like=True, tag="pin_unlocked"):
-    """A manager has unlocked a PIN: its wrong tries are forgotten."""
+class OdometerReset(msgspec.Struct, frozen=True, array_like=True, tag="odometer_reset"):
+    """A manager has said that the last reading was wrong: the next one counts, whatever it is."""
 
     token: TokenRef
     till: str
@@ -262,6 +215,8 @@ class Delivery(msgspec.Struct, frozen=True, array_like=True, tag="delivery"):
     funds: Funds
     at_start: bool
     price_agreed: UnitPrice | None = None
+    held_by: str = ""
+    """As its authorisation has it: the limit of a partial approval."""
 
 
 class Settlement(msgspec.Struct, frozen=True, array_like=True, tag="settlement"):
@@ -371,6 +326,16 @@ Record = (
     | PurseResolved
     | PurseRefunded
     | PurseReleased
+    | Quoted
+    | RedeemIntended
+    | Redeemed
+    | RedeemVoided
+    | Presented
+    | RulesTaken
+    | OdometerReset
+    | PinNoted
+    | GrantIntended
+    | GrantVoided
 )
 
 

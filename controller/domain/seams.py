@@ -14,6 +14,7 @@ import msgspec
 US_PER_MS = 1_000
 US_PER_S = 1_000_000
 MS_PER_S = 1_000
+MS_PER_DAY = 86_400_000
 
 
 class ClockQuality(StrEnum):

@@ -76,14 +76,19 @@ _DOTS = ".·\u0307"
 """The last is the dot that lower case leaves over an i which was a capital İ."""
 
 
+def plate_letters(text: str) -> str:
+    """What is compared of a plate, or of whatever stands in its place: `fold_plate` refuses what cannot be one."""
+    whole = unicodedata.normalize("NFKC", text).translate(_LOOK_ALIKES).upper().translate(_LOOK_ALIKES)
+    return "".join(ch for ch in whole if ch not in _DOTS and unicodedata.category(ch) not in _BETWEEN)
+
+
 def fold_plate(text: str) -> str:
     """A plate as it is compared: capitals, without spaces, dashes and dots, look-alikes made one.
 
     Of any country: `34 abc 123`, `51F-123.45`, `АА 1234 ВВ` (in Cyrillic or Latin), or a form that is not known here.
     ValueError if nothing that could be a plate remains.
     """
-    whole = unicodedata.normalize("NFKC", text).translate(_LOOK_ALIKES).upper().translate(_LOOK_ALIKES)
-    folded = "".join(ch for ch in whole if ch not in _DOTS and unicodedata.category(ch) not in _BETWEEN)
+    folded = plate_letters(text)
     if not folded.isalnum() or len(folded) > MAX_PLATE_LETTERS:
         raise ValueError(f"{text!r} is not a plate: letters and digits, at most {MAX_PLATE_LETTERS}")
     return folded
@@ -92,10 +97,15 @@ def fold_plate(text: str) -> str:
 _PHONE_FOLD = str.maketrans("", "", " -./()\u00a0")
 
 
+def phone_digits(text: str) -> str:
+    """What is compared of a phone number, or of whatever stands in its place: `fold_phone` refuses what is none."""
+    digits = "".join(text.translate(_PHONE_FOLD).split())
+    return f"+{digits[2:]}" if digits.startswith("00") else digits
+
+
 def fold_phone(text: str) -> str:
     """A phone number as it is compared: + and 8 to 15 digits. ValueError if it is none (it is not repeated)."""
-    digits = text.translate(_PHONE_FOLD)
-    digits = f"+{digits[2:]}" if digits.startswith("00") else digits
+    digits = phone_digits(text)
     if not (digits.isascii() and digits[:1] == "+" and digits[1:].isdecimal() and len(digits) in range(9, 17)):
         raise ValueError("a phone number has its country's code, such as +90 for Türkiye, and at most 15 digits")
     return digits
@@ -155,6 +165,36 @@ def driver_key(secret: bytes, code: str) -> bytes:
     if not (folded.isalnum() and 2 <= len(folded) <= MAX_DRIVER_LETTERS):
         raise ValueError(f"a driver's code has 2 to {MAX_DRIVER_LETTERS} letters and digits and nothing else")
     return hmac.digest(secret, f"driver:{folded}".encode(), hashlib.sha256)[:KEY_BYTES]
+
+
+VOUCHER_LETTERS = range(4, 33)
+
+
+def fold_voucher(text: str) -> str:
+    """A voucher's id as it is compared: without spaces. ValueError if it cannot be one."""
+    folded = "".join(text.split())
+    if not (folded.isascii() and folded.isprintable() and len(folded) in VOUCHER_LETTERS):
+        raise ValueError(f"a voucher's id has {VOUCHER_LETTERS[0]} to {VOUCHER_LETTERS[-1]} letters, digits and signs")
+    return folded
+
+
+def mask_voucher(voucher: str) -> str:
+    """Its last letters: whoever knows all of it can spend it."""
+    return "*" * (len(voucher) - len(voucher) // 4) + voucher[len(voucher) - len(voucher) // 4 :]
+
+
+def phone_token(secret: bytes, text: str) -> TokenRef:
+    """A phone number that was told: nobody has proven it."""
+    phone = fold_phone(text)
+    shown = mask_card(phone.removeprefix("+"))
+    return TokenRef(TokenKind.PHONE, token_key(secret, TokenKind.PHONE, phone), shown, Assurance.IDENTIFIED)
+
+
+def voucher_token(secret: bytes, text: str) -> TokenRef:
+    """A voucher by its id: who has it may use it."""
+    voucher = fold_voucher(text)
+    key = token_key(secret, TokenKind.VOUCHER, voucher)
+    return TokenRef(TokenKind.VOUCHER, key, mask_voucher(voucher), Assurance.IDENTIFIED)
 
 
 def card_token(secret: bytes, number: str, assurance: Assurance) -> TokenRef:

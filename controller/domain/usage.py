@@ -9,11 +9,12 @@ from datetime import date
 
 import msgspec
 
-from controller.domain.allotments import Allotments, Held
+from controller.domain.allotments import Allotments, Held, Lasts, Moment
 from controller.domain.days import BusinessDay
 from controller.domain.elapsed import Elapsed
 from controller.domain.funds import Funds
 from controller.domain.lists import Cap, Level, Measure, Window
+from controller.domain.pin_records import PinNoted, PinTried, PinUnlocked
 from controller.domain.pins import Pins
 from controller.domain.records import (
     Allotted,
@@ -21,8 +22,7 @@ from controller.domain.records import (
     Body,
     Contact,
     Delivery,
-    PinTried,
-    PinUnlocked,
+    OdometerReset,
     Released,
     Unreserved,
 )
@@ -30,6 +30,21 @@ from controller.domain.records import (
 HOUR_MS = 3_600_000
 LENGTH_MS = {Window.DAY: 25 * HOUR_MS, Window.WEEK: (7 * 24 + 1) * HOUR_MS, Window.MONTH: (31 * 24 + 1) * HOUR_MS}
 """The longest that each can be: an hour more where the clocks are set back."""
+
+
+class Going(msgspec.Struct, array_like=True):
+    """What was authorised last at a point: its row's name, its vehicle, and the odometer that was told."""
+
+    name: str
+    vehicle: bytes
+    odometer_km: int | None = None
+
+
+class Reading(msgspec.Struct, array_like=True):
+    """An odometer. `at_ms`: elapsed time of the delivery for which it was told."""
+
+    km: int
+    at_ms: int
 
 
 class DayUse(msgspec.Struct, array_like=True):
@@ -48,8 +63,10 @@ class Usage(msgspec.Struct):
     elapsed: Elapsed = msgspec.field(default_factory=Elapsed)
     days: dict[str, list[DayUse]] = {}
     """By `key_of`, the earliest day first."""
-    vehicles: dict[int, tuple[str, bytes]] = {}
-    """By fuelling point: the open authorisation, and its vehicle."""
+    going: dict[int, Going] = {}
+    """By fuelling point."""
+    odometers: dict[bytes, Reading] = {}
+    """By token: what was told for its last delivery."""
     allotments: Allotments = msgspec.field(default_factory=Allotments)
     pins: Pins = msgspec.field(default_factory=Pins)
     contact_ms: int = 0
@@ -63,22 +80,29 @@ class Usage(msgspec.Struct):
             self._came_back()
         match record:
             case Authorised():
-                self.vehicles[record.point] = name, record.vehicle
+                self.going[record.point] = Going(name, record.vehicle, record.evidence.odometer_km)
                 if (own := record.reserved) is not None:
                     where = record.point, record.nozzle, record.price, record.totaliser_before_ml
-                    self.allotments.reserve(name, Held(own.pot, own.amount_minor, *where))
+                    held = Held(own.pot, own.amount_minor, *where, at=self._moment(body))
+                    self.allotments.reserve(name, held)
             case Delivery():
-                self._deliver(record, business_day.of(body.stamp.wall_ms))
+                self._deliver(record, business_day.of(body.stamp.wall_ms), self._moment(body))
             case Released():
                 self.allotments.let_go(record.authorised.text, proven=record.proven)
-            case Unreserved():
-                self.allotments.spend(record.authorised.text, record.pot, record.spent_minor)
+            case Unreserved() if record.authorised.text in self.allotments.held:
+                self.allotments.spend(record.authorised.text, record.pot, record.spent_minor, self._moment(body))
             case Allotted():
-                self.allotments.allot(record.pot, record.allotment_id, record.amount_minor)
+                lasts = Lasts(record.valid_until_ms, self._moment(body)) if record.valid_until_ms else None
+                self.allotments.allot(record.pot, record.allotment_id, record.amount_minor, lasts)
             case PinTried():
-                self.pins.tried(record.token.key, record.version, right=record.right)
+                key, right = record.token.key, record.right
+                self.pins.tried(key, record.version, right=right, wrong=record.wrong, on_card=record.on_card)
+            case PinNoted():
+                self.pins.noted(record.token.key)
             case PinUnlocked():
                 self.pins.unlocked(record.token.key)
+            case OdometerReset():
+                self.odometers.pop(record.token.key, None)
             case Contact():
                 self.contact_ms = self.elapsed.ms
             case _:
@@ -95,12 +119,18 @@ class Usage(msgspec.Struct):
             if window_of(cap.window, use.day) >= now and elapsed_ms - use.at_ms < length_ms
         )
 
-    def _deliver(self, record: Delivery, day: int) -> None:
+    def _moment(self, body: Body) -> Moment:
+        return Moment(self.elapsed.ms, body.stamp.wall_ms)
+
+    def _deliver(self, record: Delivery, day: int, now: Moment) -> None:
         if record.token is None:
             return
-        authorised, vehicle = self.vehicles.get(record.point, ("", b""))
-        if record.authorised is None or record.authorised.text != authorised:
-            vehicle = b""
+        vehicle = b""
+        going = self.going.get(record.point)
+        if going is not None and record.authorised is not None and record.authorised.text == going.name:
+            vehicle = going.vehicle
+            if going.odometer_km is not None:
+                self.odometers[record.token.key] = Reading(going.odometer_km, now.elapsed_ms)
         for level, who in ((Level.CARD, record.token.key), (Level.VEHICLE, vehicle)):
             if who:
                 self._count(key_of(level, who), record, day)
@@ -108,7 +138,7 @@ class Usage(msgspec.Struct):
         if record.funds is Funds.PREPAID:
             name = record.authorised.text if record.authorised else ""
             pot = self.allotments.pot_of(record.token, record.account)
-            self.allotments.spend(name, pot, record.amount_minor)
+            self.allotments.spend(name, pot, record.amount_minor, now)
         elif record.funds is Funds.CARD_PURSE and record.authorised is not None:
             self.allotments.let_go(record.authorised.text, proven=True)
 
@@ -142,6 +172,9 @@ class Usage(msgspec.Struct):
         for days in self.days.values():
             for use in days:
                 use.at_ms = min(use.at_ms, now_ms)
+        for reading in self.odometers.values():
+            reading.at_ms = min(reading.at_ms, now_ms)
+        self.allotments.came_back(now_ms)
 
 
 def key_of(level: Level, who: bytes | str) -> str:

@@ -1,7 +1,7 @@
 """The columns of a list that people write, and how rows of them become entries.
 
-The same columns in CSV and JSONL. Nothing of a card, a plate, a phone or a driver's code is kept but its keyed hash.
-Knows no file and no line number: a ValueError says what is wrong with a row.
+The same columns in CSV and JSONL. Nothing of a card, a plate, a phone, a voucher or a driver's code is kept but its
+keyed hash. Knows no file and no line number: a ValueError says what is wrong with a row.
 """
 
 import tomllib
@@ -23,6 +23,7 @@ from controller.domain.list_entries import (
     token_bytes,
 )
 from controller.domain.lists import Cap, Level, Measure, Status, Window
+from controller.domain.memberships import Membership
 from controller.domain.quantities import Currency, Unit
 from controller.domain.tokens import (
     Assurance,
@@ -32,6 +33,7 @@ from controller.domain.tokens import (
     driver_key,
     fold_phone,
     fold_plate,
+    fold_voucher,
 )
 from controller.store.whitelist_fields import (
     code,
@@ -47,13 +49,14 @@ from controller.store.whitelist_fields import (
     verifier,
     yes,
 )
+from controller.store.whitelist_members import MEMBER_COLUMNS, MemberColumns
 
 RULE_LETTERS_MAX = 200_000
 MILLI_DECIMALS = 3
 REMEMBERED = 1 << 15
 """Texts of a column whose meaning is kept: a few megabytes, where every row says something else."""
 
-TOKENS = {"card": TokenKind.CARD, "plate": TokenKind.PLATE, "phone": TokenKind.PHONE}
+TOKENS = {"card": TokenKind.CARD, "plate": TokenKind.PLATE, "phone": TokenKind.PHONE, "voucher": TokenKind.VOUCHER}
 """The columns of which a token's row has one."""
 OWN_LIMITS = {"fill_volume": "fill_ml", "fill_amount": "fill_minor", "day_volume": "day_ml", "day_amount": "day_minor"}
 """Columns of limits that have a field of their own in a row."""
@@ -83,7 +86,7 @@ CONDITIONS = (
     "funds",
     "assurance",
 )
-TOKEN_COLUMNS = (*TOKENS, *CONDITIONS, *CAPS)
+TOKEN_COLUMNS = (*TOKENS, *CONDITIONS, *CAPS, *MEMBER_COLUMNS)
 PRODUCT_COLUMNS = ("product", "name", "unit")
 PRICE_COLUMNS = ("price_of", "price", "from")
 RULE_COLUMNS = ("rule", "file")
@@ -96,7 +99,12 @@ _SHAPES = {
 """By the column that tells them from tokens: all columns of such rows, and those that may not be empty."""
 
 _AT = {name: at for at, name in enumerate(TOKEN_FIELDS)}
-_FOLDS = {TokenKind.CARD: check_card_number, TokenKind.PLATE: fold_plate, TokenKind.PHONE: fold_phone}
+_FOLDS = {
+    TokenKind.CARD: check_card_number,
+    TokenKind.PLATE: fold_plate,
+    TokenKind.PHONE: fold_phone,
+    TokenKind.VOUCHER: fold_voucher,
+}
 
 ReadRows = Callable[[Sequence[Sequence[str]]], list[bytes]]
 """From rows of fields to their entries. ValueError says what is wrong with one of them, and not with which."""
@@ -139,6 +147,7 @@ class Columns:
             "funds": ("funds", one_of(Funds, Funds.POSTPAID)),
             "assurance": ("assurance", one_of(Assurance, Assurance.IDENTIFIED)),
         }
+        self._members = MemberColumns(plates.key, money)
         fields |= {column: (field, measures[CAPS[column][2]]) for column, field in OWN_LIMITS.items()}
         self._fields = {column: (_AT[field], _Known(parse)) for column, (field, parse) in fields.items()}
         self._caps = {
@@ -157,7 +166,7 @@ class Columns:
 
     def _plan_tokens(self, names: Sequence[str]) -> ReadRows:
         if strange := set(names) - set(TOKEN_COLUMNS):
-            raise ValueError(f"the column {min(strange)} is not for cards, plates and phones")
+            raise ValueError(f"the column {min(strange)} is not for cards, plates, phones and vouchers")
         tokens = [(names.index(column), column) for column in TOKENS if column in names]
         if not tokens:
             raise ValueError(f"one of the columns {', '.join((*TOKENS, *_SHAPES))} is needed: what is listed?")
@@ -166,7 +175,10 @@ class Columns:
         # In the order of our columns, not of the file's: the same conditions give the same bytes.
         plain = [(column, names.index(column), *self._fields[column]) for column in self._fields if column in names]
         caps = [(column, names.index(column), self._caps[column]) for column in self._caps if column in names]
-        last = max([_AT["status"], *(at for _, _, at, _ in plain), *([_AT["caps"]] if caps else [])])
+        of_member = [(names.index(column), column) for column in MEMBER_COLUMNS if column in names]
+        member = self._members.plan([column for _, column in of_member]) if of_member else None
+        ends = [*([_AT["caps"]] if caps else []), *([_AT["member"]] if member else [])]
+        last = max([_AT["status"], *(at for _, _, at, _ in plain), *ends])
         blank = blank_token()[: last + 1]
         blank[_AT["status"]] = Status.ACTIVE.value
 
@@ -182,6 +194,8 @@ class Columns:
             if caps:
                 limits = [_meanings(column, known, texts[index]) for column, index, known in caps]
                 values[_AT["caps"]] = [tuple(filter(None, row)) for row in zip(*limits, strict=True)]
+            if member is not None:
+                values[_AT["member"]] = _memberships(member, [texts[index] for index, _ in of_member])
             return list(map(token_bytes, keys, zip(*values, strict=True)))
 
         return read
@@ -194,11 +208,11 @@ class Columns:
             for at, text in enumerate(texts):
                 if text and not text.isspace():
                     if keys[at]:
-                        raise ValueError("a row is for one card, plate or phone: fill one of these columns")
+                        raise ValueError("a row is for one card, plate, phone or voucher: fill one of these columns")
                     keys[at] = key(text)
                     kinds[at] = column
         if b"" in keys:
-            raise ValueError("a row is for a card, a plate or a phone: fill one of these columns")
+            raise ValueError("a row is for a card, a plate, a phone or a voucher: fill one of these columns")
         return keys, kinds
 
     def _plan_other(self, kind: str, names: Sequence[str], columns: Sequence[str], needed: Sequence[str]) -> ReadRows:
@@ -269,6 +283,10 @@ def _meanings(column: str, known: _Known, texts: Iterable[str]) -> list[object]:
         return list(map(known.__getitem__, texts))
     except ValueError as error:
         raise ValueError(f"{column}: {error}") from error
+
+
+def _memberships(read: Callable[[Sequence[str]], Membership | None], columns: Sequence[Sequence[str]]) -> list[object]:
+    return list(map(read, zip(*columns, strict=True)))
 
 
 def _product(given: Mapping[str, str]) -> Product:

@@ -66,6 +66,26 @@ def yes(text: str) -> bool:
     return word == "yes"
 
 
+def yes_unless_no(text: str) -> bool:
+    """As `yes`, where nothing means yes."""
+    return not text.strip() or yes(text)
+
+
+def bounded(most: int) -> Callable[[str], int]:
+    """A parser of whole numbers up to this; 0 for nothing."""
+
+    def parse(text: str) -> int:
+        digits = text.strip()
+        if digits and not (digits.isascii() and digits.isdecimal() and len(digits) <= len(str(most))):
+            raise ValueError(f"{text!r}: expected a whole number from 0 to {most}, or nothing")
+        value = int(digits or 0)
+        if value > most:
+            raise ValueError(f"{text!r}: expected a whole number from 0 to {most}, or nothing")
+        return value
+
+    return parse
+
+
 def verifier(text: str) -> str:
     """A PIN's verifier, never a PIN. What stands there is not repeated."""
     return parse_verifier(text.strip()).text if text.strip() else ""

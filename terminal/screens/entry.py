@@ -9,8 +9,8 @@ from terminal.pad import Place
 from terminal.screens.base import Dialog
 from terminal.widgets.bars import Line
 
-ENTRY_CHARS_MAX = 32
-"""Longer than any plate or card number."""
+ENTRY_CHARS_MAX = 200
+"""Longer than any code that is scanned into it."""
 STOP_ALL_TYPED = "0-"
 """What stops all pumps on the keypad does so here too: no plate begins so."""
 

@@ -37,5 +37,6 @@ def help_text(now: str) -> str:
     """The help, made from the list of actions. `now` is what can be done this moment."""
     lines = [f"Now: {now}", ""] if now else []
     lines += [f"{keys:<{CAP_COLUMNS}}{text}" for keys, text in FLOWS]
-    lines += [f"{action.cap:<{CAP_COLUMNS}}{action.help}" for action in ACTIONS if action.cap != "Enter"]
+    said = [action for action in ACTIONS if action.help and action.cap != "Enter"]
+    lines += [f"{action.cap:<{CAP_COLUMNS}}{action.help}" for action in said]
     return "\n".join(lines)

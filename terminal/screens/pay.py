@@ -14,10 +14,10 @@ from terminal.widgets.large import large
 
 _SAYS = {
     Phase.OPENING: "Opening …",
-    Phase.OPEN: "Enter: exact cash    500 Enter: cash    F2: bank card    Esc: back",
+    Phase.OPEN: "Enter: exact cash    500 Enter: cash    F2: bank card    F3: card shown    F4: points    Esc: back",
     Phase.PAYING: "The station is booking it …",
     Phase.DOUBT: "Enter: ask again whether it was booked (it is never booked twice)    Esc: back",
-    Phase.PAID: "Paid. Enter, or a pump's number",
+    Phase.PAID: "Paid. Enter, or a pump's number    F3: card shown",
 }
 
 
@@ -48,8 +48,9 @@ class PaymentScreen(Dialog):
         unpaid = payment.unpaid
         volume = f"{decimal_text(unpaid.volume_ml // 10, 2)} {unpaid.unit}"
         self._say("what", f"Pump {unpaid.point}   {unpaid.grade}   {volume}   at {unpaid.price}")
-        self._say("amount-name", f"TO PAY  {currency}")
-        self._large("amount", decimal_text(unpaid.amount_minor, decimals))
+        points = f"   AFTER {payment.points} POINTS" if payment.points else ""
+        self._say("amount-name", f"TO PAY  {currency}{points}")
+        self._large("amount", decimal_text(payment.due_minor, decimals))
         given = _given(payment, view, decimals)
         self._say("given-name", "GIVEN" if given else "")
         self._large("given", given)
@@ -79,7 +80,7 @@ def _change(payment: Payment, given: str, decimals: int) -> str:
     if payment.phase is Phase.PAID:
         return decimal_text(payment.change_minor, decimals)
     try:
-        change = whole(plain_decimal(given), decimals) - payment.unpaid.amount_minor if given.strip(".") else 0
+        change = whole(plain_decimal(given), decimals) - payment.due_minor if given.strip(".") else 0
     except ValueError:
         return ""
     return decimal_text(change, decimals) if change > 0 else ""

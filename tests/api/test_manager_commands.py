@@ -1,4 +1,4 @@
-"""`forecourt station allot` and `unlock-pin`: words into commands of the desk, a refusal into a sentence."""
+"""`forecourt station allot`, `unreserve` and their kind: words into commands of the desk, a refusal into a sentence."""
 
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -8,7 +8,16 @@ from click.testing import CliRunner, Result
 
 from controller import pump_commands
 from controller.commands import station
-from controller.domain.desk import Allot, Command, CommandResult, ReleasePurse, Snapshot, UnlockPin
+from controller.domain.desk import (
+    Allot,
+    Command,
+    CommandResult,
+    ReleasePurse,
+    ResetOdometer,
+    Snapshot,
+    UnlockPin,
+    Unreserve,
+)
 from controller.domain.reasons import CATALOGUE, Reason
 from tests.terminal.fake import forecourt, snapshot
 
@@ -90,3 +99,46 @@ def test_a_release_closes_the_case_of_a_purse_or_says_why_not(
     result = told(tmp_path, "release-purse", "x")
     assert result.exit_code == 1
     assert CATALOGUE[Reason.RELEASE_FORGED].attendant in result.output
+
+
+def test_an_allotment_may_have_a_last_day(tmp_path: Path, client: type[FakeClient]) -> None:
+    told(tmp_path, "allot", "5", "--account", "KUZEY", "--id", "x", "--valid-until", "2026-12-31")
+    (command,) = client.said
+    assert isinstance(command, Allot)
+    assert command.valid_until == "2026-12-31"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("3", "--spent", "88.24"), (3, "", 8_824)),
+        (("5e6e9172b1ec6f52-23", "--spent", "0"), (0, "5e6e9172b1ec6f52-23", 0)),
+        (("12", "--whole"), (12, "", None)),
+    ],
+)
+def test_what_became_of_a_reservation_is_said(
+    tmp_path: Path, client: type[FakeClient], words: tuple[str, ...], said: tuple[int, str, int | None]
+) -> None:
+    result = told(tmp_path, "unreserve", *words, "--reason", "measured")
+    assert result.exit_code == 0, result.output
+    (command,) = client.said
+    assert isinstance(command, Unreserve)
+    assert (command.point, command.row, command.spent_minor) == said
+    assert command.reason == "measured"
+
+
+@pytest.mark.parametrize(
+    "words", [("3", "--reason", "x"), ("3", "--spent", "1", "--whole", "--reason", "x"), ("3", "--whole")]
+)
+def test_half_a_word_about_a_reservation_is_none(
+    tmp_path: Path, client: type[FakeClient], words: tuple[str, ...]
+) -> None:
+    assert told(tmp_path, "unreserve", *words).exit_code == 2
+    assert not client.said
+
+
+def test_an_odometer_is_forgotten(tmp_path: Path, client: type[FakeClient]) -> None:
+    assert told(tmp_path, "reset-odometer", "--plate", "34 ABC 123").exit_code == 0
+    (command,) = client.said
+    assert isinstance(command, ResetOdometer)
+    assert (command.card, command.plate) == ("", "34 ABC 123")

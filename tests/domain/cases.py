@@ -10,8 +10,9 @@ from controller.domain.funds import Funds
 from controller.domain.headquarters import Granted
 from controller.domain.ladder import MS_PER_HOUR, Ladder, Step
 from controller.domain.lists import Cap, Hours, Level, ListRow, ListState, LookUp, Measure, Status, Window
-from controller.domain.pins import PinAnswer, Verifier
+from controller.domain.pins import ON_CARD, PinAnswer, Verifier
 from controller.domain.quantities import CURRENCIES, UnitPrice
+from controller.domain.seams import MS_PER_DAY
 from controller.domain.tokens import Assurance, TokenKind, TokenRef
 
 NOW_MS = 1_790_000_000_000
@@ -81,7 +82,7 @@ list_rows = st.builds(
     day_minor=small | amounts,
     stations=st.sampled_from(["", "", "TR-1", "TR-2,TR-3"]),
     hours=st.just(()) | st.lists(hours, max_size=2).map(tuple),
-    pin=st.sampled_from(["", "", PIN, "scrypt$"]),
+    pin=st.sampled_from(["", "", PIN, "scrypt$", f"{ON_CARD}{CARD.key.hex()}"]),
     pin_version=small,
     drivers=st.sampled_from([(), (), (b"driver-1", b"driver-2")]),
     tank_ml=small | amounts,
@@ -115,7 +116,7 @@ ladders = st.none() | st.builds(
     Ladder, st.sampled_from([(), Ladder().steps, (Step(1, 50),)]), st.sampled_from([0, 30, 100])
 )
 look_ups = st.one_of(
-    st.builds(LookUp, st.just(ListState.READY), small, list_rows),
+    st.builds(LookUp, st.just(ListState.READY), small, list_rows, st.booleans()),
     st.builds(LookUp, st.sampled_from(ListState), small, st.none()),
 )
 all_facts = st.builds(
@@ -132,4 +133,6 @@ all_facts = st.builds(
     ladder=ladders,
     available_minor=st.none() | st.integers(-5, 200_000),
     overrun_ml=st.sampled_from([0, 100]),
+    odometer_age_ms=st.none() | st.integers(0, 3 * MS_PER_DAY),
+    odometer_km_a_day=st.sampled_from([0, 1]),
 )

@@ -113,13 +113,6 @@ def test_totalisers_follow_deliveries_readings_and_gaps() -> None:
     assert story.books.sums.unrecorded_ml == 5_000
 
 
-def test_a_typed_odometer_is_held_against_the_next_one() -> None:
-    story = Story()
-    story.tell(authorised(token=CARD, odometer_km=120_000))
-    story.tell(authorised(token=CARD))
-    assert story.books.odometer_km == {CARD.key: 120_000}
-
-
 def test_refusals_starts_and_alarms_are_counted_or_let_go() -> None:
     story = Story()
     story.tell(Started("TR-0001", "test", True, None))

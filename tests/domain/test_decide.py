@@ -17,9 +17,11 @@ from controller.domain.funds import Funds
 from controller.domain.headquarters import Granted
 from controller.domain.ladder import MS_PER_HOUR, Ladder
 from controller.domain.lists import Hours, ListRow, ListState, LookUp, Measure, Status
-from controller.domain.pins import PinAnswer
+from controller.domain.memberships import Membership
+from controller.domain.pins import ON_CARD, PinAnswer
 from controller.domain.reasons import Reason
 from controller.domain.records import Evidence, Limits
+from controller.domain.seams import MS_PER_DAY
 from controller.domain.tokens import Assurance, TokenRef
 from tests.domain.cases import (
     CARD,
@@ -50,6 +52,8 @@ WEEKDAYS = Hours(0b11111, 6 * 60, 22 * 60)
 AWAY: dict[str, Any] = {"contact_age_ms": 13 * MS_PER_HOUR}
 LONG_AWAY: dict[str, Any] = {"contact_age_ms": 25 * MS_PER_HOUR}
 WANTS_PIN = card_row(pin=PIN)
+ON_CARD_FOUND = LookUp(ListState.READY, 3, card_row(pin=f"{ON_CARD}{CARD.key.hex()}"), pin_on_card=True)
+ASKS_ODOMETER = card_row(ask_odometer=True)
 
 
 def unproven(token: TokenRef) -> TokenRef:
@@ -61,7 +65,7 @@ REFUSALS = {
     "the list cannot be read": (request(), facts(None, state=ListState.UNREADABLE), Reason.LIST_UNREADABLE),
     "the card may be a copy": (request(COPY), facts(), Reason.CARD_NOT_PROVEN),
     "the copy of an unknown card says no more": (request(COPY), facts(None), Reason.CARD_NOT_PROVEN),
-    "the phone number was only told": (request(unproven(PHONE)), facts(), Reason.PHONE_NOT_PROVEN),
+    "the phone number that was told is not on the list": (request(unproven(PHONE)), facts(None), Reason.PHONE_UNKNOWN),
     "the code is not signed": (request(unproven(QR)), facts(), Reason.QR_NOT_PROVEN),
     "the plate was typed, and a camera is wanted": (
         request(PLATE),
@@ -81,6 +85,11 @@ REFUSALS = {
     "the card is stopped": (request(), facts(card_row(status=Status.STOPPED)), Reason.CARD_BLOCKED),
     "not valid yet": (request(), facts(card_row(valid_from_ms=NOW_MS + 1)), Reason.NOT_YET_VALID),
     "expired this very moment": (request(), facts(card_row(valid_until_ms=NOW_MS)), Reason.EXPIRED),
+    "its contract is closed": (
+        request(),
+        facts(card_row(member=Membership("lpg-pass", "C1", contract_valid=False))),
+        Reason.CONTRACT_NOT_VALID,
+    ),
     "another product": (request(), facts(card_row(products="gasoline")), Reason.PRODUCT_NOT_ALLOWED),
     "none of the products that it may be": (unnamed("gasoline", "kerosene"), facts(), Reason.PRODUCT_NOT_ALLOWED),
     "the card is stopped, whatever was lifted": (
@@ -108,6 +117,16 @@ REFUSALS = {
         Reason.PIN_LOCKED,
     ),
     "nobody can check its PIN": (request(), facts(card_row(pin="argon")), Reason.PIN_UNREADABLE),
+    "a list that sends us to some card for its PIN": (
+        request(pin=PinAnswer.RIGHT),
+        facts(card_row(pin=f"{ON_CARD}{CARD.key.hex()}")),
+        Reason.PIN_UNREADABLE,
+    ),
+    "an odometer that no vehicle comes to in a day": (
+        request(odometer_km=102_001),
+        facts(ASKS_ODOMETER, last_odometer_km=100_000, odometer_age_ms=MS_PER_DAY - 1, odometer_km_a_day=2_000),
+        Reason.ODOMETER_IMPLAUSIBLE,
+    ),
     "an odometer that runs backwards": (
         request(odometer_km=99_999),
         facts(card_row(ask_odometer=True), last_odometer_km=100_000),
@@ -198,6 +217,7 @@ NEEDS = {
     "the driver's code is wanted": (request(), facts(card_row(drivers=(b"driver-1",))), Need.CODE),
     "the card is for one vehicle": (request(), facts(card_row(plate_key=b"plat-key")), Need.PLATE),
     "a voucher is for one vehicle": (request(VOUCHER), facts(card_row(plate_key=b"plat-key")), Need.PLATE),
+    "the phone number was only told": (request(unproven(PHONE)), facts(), Need.PHONE_CODE),
     "nothing is set apart": (request(), facts(PREPAID), Need.HEADQUARTERS),
     "what is set apart is spent": (request(), facts(PREPAID, available_minor=0), Need.HEADQUARTERS),
     "the fuel is wanted": (unnamed("diesel", "autogas"), facts(card_row(ask_odometer=True)), Need.GRADE),
@@ -234,6 +254,8 @@ def with_answer(asked: Request, need: Need) -> Request:
             return replace(asked, driver_key=b"driver-1")
         case Need.PLATE:
             return replace(asked, plate_key=b"plat-key")
+        case Need.PHONE_CODE:
+            return replace(asked, token=msgspec.structs.replace(asked.token, assurance=Assurance.PROVEN))
         case Need.HEADQUARTERS:
             return replace(asked, granted=Granted(100_000))
 
@@ -264,6 +286,26 @@ APPROVALS = {
     "a plausible odometer": (
         request(odometer_km=100_000),
         facts(card_row(ask_odometer=True), last_odometer_km=100_000),
+        Limits(),
+    ),
+    "an odometer that a vehicle can have come to in two days": (
+        request(odometer_km=104_000),
+        facts(ASKS_ODOMETER, last_odometer_km=100_000, odometer_age_ms=MS_PER_DAY, odometer_km_a_day=2_000),
+        Limits(),
+    ),
+    "a first odometer, however high": (
+        request(odometer_km=9_999_999),
+        facts(ASKS_ODOMETER, odometer_km_a_day=2_000),
+        Limits(),
+    ),
+    "an odometer without an upper bound": (
+        request(odometer_km=9_999_999),
+        facts(ASKS_ODOMETER, last_odometer_km=5, odometer_age_ms=0),
+        Limits(),
+    ),
+    "the right PIN, by the card's own word": (
+        request(pin=PinAnswer.RIGHT),
+        replace(facts(), found=ON_CARD_FOUND),
         Limits(),
     ),
     "a new vehicle with nothing on the clock": (request(odometer_km=0), facts(card_row(ask_odometer=True)), Limits()),

@@ -1,5 +1,7 @@
 """A decision told again from its row: in words, and the same."""
 
+import dataclasses
+
 import msgspec
 import pytest
 from hypothesis import given, settings
@@ -7,9 +9,11 @@ from hypothesis import given, settings
 from controller.domain.decide import Approved, Facts, Refusal, Request, decide
 from controller.domain.explain import Explained, NotADecision, explain
 from controller.domain.ladder import MS_PER_HOUR
-from controller.domain.lists import Hours
+from controller.domain.lists import Hours, ListState, LookUp
+from controller.domain.pins import ON_CARD, PinAnswer
 from controller.domain.reasons import CATALOGUE, Reason, limit_text
 from controller.domain.records import (
+    Authorised,
     Body,
     Declined,
     Evidence,
@@ -122,6 +126,28 @@ def test_what_the_station_refused_after_a_good_decision_is_told_so() -> None:
     explained = explain(row_of(Declined(1, 1, request().token, Reason.TWO_UNPAID, decision.evidence)))
     assert explained.same
     assert "by the station, after the decision" in explained.lines[-2]
+
+
+@pytest.mark.parametrize("pin", [PIN, "argon", f"{ON_CARD}00"])
+def test_the_journal_keeps_that_there_is_a_pin_and_not_its_verifier(pin: str) -> None:
+    found = LookUp(ListState.READY, 3, card_row(pin=pin), pin_on_card=pin.startswith(ON_CARD))
+    for typed in (PinAnswer.RIGHT, PinAnswer.WRONG):
+        record = decided(request(pin=typed), dataclasses.replace(facts(), found=found, pin_wrong=1))
+        assert record is not None
+        assert pin.encode() not in encode_body(row_of(record))
+        explained = explain(row_of(record))
+        assert explained.same
+        assert ("pin_unreadable" in explained.lines[-3]) is (pin == "argon")
+
+
+@pytest.mark.parametrize("pin", [PIN, "argon", f"{ON_CARD}00"])
+def test_a_row_of_before_that_has_its_verifier_is_explained_as_it_was(pin: str) -> None:
+    found = LookUp(ListState.READY, 3, card_row(pin=pin), pin_on_card=pin.startswith(ON_CARD))
+    record = decided(request(pin=PinAnswer.RIGHT), dataclasses.replace(facts(), found=found))
+    assert isinstance(record, Authorised | Declined)
+    row = msgspec.msgpack.encode(card_row(pin=pin))
+    old = msgspec.structs.replace(record.evidence, row=row, pin_asked=None)
+    assert explain(row_of(msgspec.structs.replace(record, evidence=old))).same
 
 
 def test_a_row_of_before_the_evidence_had_what_was_asked_for() -> None:

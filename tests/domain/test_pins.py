@@ -71,3 +71,25 @@ def test_a_newer_pin_begins_anew_and_an_older_list_does_not() -> None:
     assert pins.wrong(KEY, 6) == 1
     pins.unlocked(KEY)
     assert pins.wrong(KEY, 6) == 0
+
+
+def test_the_larger_count_holds_and_what_is_over_on_the_card_is_forgiven() -> None:
+    pins = Pins()
+    assert pins.wrong(KEY, 1, on_card=2) == 2
+    pins.tried(KEY, 1, right=False, wrong=3, on_card=2)
+    assert pins.wrong(KEY, 1) == 3, "the two of elsewhere, and this one"
+    pins.tried(KEY, 1, right=True, on_card=2)
+    assert pins.wrong(KEY, 1, on_card=2) == 0, "the card was not told that it was right"
+    assert pins.wrong(KEY, 1, on_card=3) == 1, "and one more since, elsewhere"
+    pins.noted(KEY)
+    assert pins.wrong(KEY, 1, on_card=1) == 1, "it was told, and counts anew"
+
+
+def test_an_unlocked_card_is_asked_whatever_it_counts() -> None:
+    pins = Pins()
+    pins.unlocked(KEY)
+    assert pins.wrong(KEY, 1, on_card=TRIES) == 0
+    pins.tried(KEY, 1, right=False, wrong=1, on_card=TRIES)
+    assert pins.wrong(KEY, 1, on_card=TRIES) == 1
+    pins.noted(KEY)
+    assert pins.wrong(KEY, 1, on_card=TRIES) == TRIES

@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from controller.domain.reasons import LIMIT_NAMES
 from controller.domain.receipt import Line, local_time_text, receipt_lines, receipt_of, receipt_text
+from controller.domain.receipt_words import WORDS, ReceiptWords
 from controller.domain.records import RowName
 from tests.printing.samples import (
     DELIVERY,
@@ -69,6 +71,21 @@ def test_dong_have_no_decimals_and_prices_in_thousands_are_spelled_out() -> None
 
 def test_a_grade_without_a_name_is_printed_by_its_code() -> None:
     assert sample_receipt(VIETNAMESE).grade == "diesel"
+
+
+@pytest.mark.parametrize("words", WORDS.values(), ids=WORDS)
+def test_the_limit_of_a_partial_approval_is_named(words: ReceiptWords) -> None:
+    for name in (*LIMIT_NAMES, "purse", "vehicle_week", "offline_account_month"):
+        receipt = sample_receipt(held_by=name, words=words)
+        text = receipt_text(receipt_lines(receipt))
+        assert (words.limits.label in text) is (name != "preset"), name
+    assert words.limits.label not in receipt_text(receipt_lines(sample_receipt(words=words)))
+
+
+def test_the_limit_of_a_delivery_stands_below_its_card() -> None:
+    delivery = msgspec.structs.replace(DELIVERY, held_by="account_month")
+    text = receipt_text(receipt_lines(receipt_of(delivery, NAME, SETTLEMENT, TURKISH, wall_ms=WALL_MS)))
+    assert "123456******1234\nLimited by           month limit (account)\n---" in text
 
 
 def test_a_settlement_of_another_delivery_is_refused() -> None:

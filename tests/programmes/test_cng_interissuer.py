@@ -229,3 +229,57 @@ def test_a_lost_card_gets_nothing() -> None:
     lab.do("card.lost", card="K1")
     answer = gas(lab, 1, 10)
     assert (answer["result"], answer["reason"]) == ("declined", "card_blocked")
+
+
+def test_a_month_ends_at_local_midnight_also_in_summer_time() -> None:
+    """March ends at 21:00 UTC, since clocks went forward on the 29th: in winter it would have been 22:00."""
+    lab = cng(at="2026-03-05T10:00:00+02:00", paid_in=10_000)
+    gas(lab, 999, 100, "2026-03-29T04:00:00+03:00")
+    gas(lab, 1, 100, "2026-03-31T23:59:59+03:00")
+    assert close(lab, "2026-03-31T23:59:59+03:00", "2026-03")["reason"] == "period_open"
+    gas(lab, 5_000, 100, "2026-04-01T00:00:00+03:00")
+    answer = close(lab, "2026-04-01T00:00:00+03:00", "2026-03")
+    assert (answer["reason"], answer["discount_minor"]) == (None, 50_000)
+    gas(lab, 1_000, 100, "2026-10-25T01:30:00+00:00")
+    assert close(lab, "2026-10-31T21:59:59+00:00", "2026-10")["reason"] == "period_open"
+    assert close(lab, "2026-10-31T22:00:00+00:00", "2026-10")["discount_minor"] == 50_000
+
+
+@pytest.mark.parametrize(("before", "after", "reason"), [(True, False, None), (False, True, "contract_not_valid")])
+def test_whether_a_contract_was_with_prepayment_is_asked_of_the_months_end(
+    before: bool, after: bool, reason: str | None
+) -> None:
+    """What was agreed in a new contract afterwards changes nothing for the month before."""
+    lab = Lab("cng-interissuer")
+    tiers = [{"from_ml": 1_000_000, "discount_per_m3_minor": 50}]
+    lab.do("order.publish", order="O1", valid_from="2026-01-01", tiers=tiers)
+    lab.do("contract.open", contract="A", prepaid=before)
+    lab.do("card.issue", holder="A", card="K1")
+    lab.do("account.pay_in", contract="A", amount_minor=1_000)
+    gas(lab, 1_000, 1_000)
+    lab.do("contract.close", "2026-02-02T00:00:00", contract="A")
+    lab.do("contract.open", contract="A", prepaid=after)
+    assert close(lab, "2026-02-03T00:00:00")["reason"] == reason
+
+
+def test_closing_all_and_then_one_posts_nothing_the_second_time() -> None:
+    lab = cng(paid_in=1_000)
+    gas(lab, 1_000, 1_000)
+    first = lab.do("period.close", "2026-02-01T00:00:00", period="2026-01")
+    booked = len(lab.postings)
+    assert close(lab, "2026-02-02T00:00:00")["balances"] == first["balances"] == {MONEY: 50_000}
+    assert lab.do("period.close", period="2026-01")["balances"] == {MONEY: 50_000}
+    assert len(lab.postings) == booked
+
+
+def test_the_discount_of_a_month_does_not_help_the_same_months_balance() -> None:
+    """As it stood on the 1st: what was paid, got back or granted later does not change it."""
+    lab = cng(paid_in=1_000)
+    gas(lab, 5_000, 1_000, ref="s1")
+    lab.do("account.pay_in", contract="A", amount_minor=-1)
+    lab.do("sale.reverse", "2026-02-01T00:00:00", sale="s1")
+    gas(lab, 5_000, 900)
+    assert close(lab, "2026-02-02T00:00:00")["reason"] == "below_first_tier"
+    lab.do("account.pay_in", "2026-02-28T23:59:59", contract="A", amount_minor=-100)
+    lab.do("account.pay_in", "2026-03-01T00:00:00", contract="A", amount_minor=500)
+    assert close(lab, "2026-03-02T00:00:00", "2026-02")["reason"] == "negative_balance"

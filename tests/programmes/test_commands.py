@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from controller.programme_commands import SHIPPED, programme
+from controller.programme_commands import programme
+from controller.programme_files import SHIPPED
 
 AT = "2026-01-05T10:00:00+03:00"
 ENROL = {"at": AT, "type": "member.enrol", "ref": "e1", "member": "M1", "kind": "person", "consents": []}

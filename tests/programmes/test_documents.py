@@ -9,7 +9,7 @@ import pytest
 from controller.domain.programmes.events import AnyEvent
 from controller.domain.programmes.reasons import MEANING
 from controller.domain.programmes.rules import ProgrammeFile, ProgrammeTable, Rule
-from controller.programme_commands import SHIPPED, shipped_text
+from controller.programme_files import SHIPPED, shipped_text
 
 PAGE = (Path(__file__).parents[2] / "docs" / "programmes.md").read_text(encoding="utf-8")
 

@@ -223,3 +223,46 @@ def test_a_replaced_card_keeps_product_plates_and_credit_cards() -> None:
     answer = autogas(lab, card="L2", paid="pay_and_go")
     assert (answer["charged"], answer["rebate_minor"]) == ("T0", 3_000)
     assert autogas(lab)["reason"] == "card_blocked"
+
+
+def test_a_reversal_finds_the_period_that_the_sale_accrued_in() -> None:
+    """Also where the contract was opened again since, with halves in place of months."""
+    lab = lpg()
+    autogas(lab, ref="s1")
+    lab.do("contract.close", customer="C1")
+    lab.do("contract.open", customer="C1", discount={"per_litre_minor": 75}, period="half")
+    autogas(lab, ref="s2")
+    assert lab.do("sale.reverse", sale="s1")["balances"] == {"rebate:C1:2026-01": 0}
+    assert lab.do("sale.reverse", sale="s2")["balances"] == {"rebate:C1:2026-01a": 0}
+
+
+def test_closing_a_period_twice_posts_nothing() -> None:
+    lab = lpg()
+    autogas(lab)
+    booked = len(lab.postings)
+    close = {"customer": "C1", "period": "2026-01"}
+    first = lab.do("period.close", "2026-02-01T00:00:00", **close)
+    second = lab.do("period.close", **close)
+    assert (first["statement"], first["balances"]) == (second["statement"], {"rebate:C1:2026-01": 3_000})
+    assert len(lab.postings) == booked
+
+
+def test_a_sale_belongs_to_the_period_of_its_local_day() -> None:
+    """21:00 UTC on 31 January is February in Turkey."""
+    assert autogas(lpg(), "2026-01-31T20:59:59+00:00")["balances"] == {"rebate:C1:2026-01": 3_000}
+    assert autogas(lpg(), "2026-01-31T21:00:00+00:00")["balances"] == {"rebate:C1:2026-02": 3_000}
+
+
+def test_credit_cards_are_tried_in_their_order() -> None:
+    for accepts, charged in (((True, True), "T0"), ((False, True), "T1")):
+        lab = lpg()
+        link(lab, *accepts)
+        assert autogas(lab, paid="pay_and_go")["charged"] == charged
+
+
+def test_a_claim_gathers_what_was_bought_before_the_damage_whatever_the_offset() -> None:
+    lab = lpg()
+    autogas(lab, "2026-01-05T10:00:00", ref="s1")
+    claim = {"plate": "34ABC12", "repair_minor": 1}
+    assert lab.do("claim.yes", damaged_at="2026-01-05T07:00:01+00:00", **claim)["evidence"] == ["s1"]
+    assert lab.reason("claim.yes", damaged_at="2026-01-05T07:00:00+00:00", **claim) == ("declined", "not_covered")

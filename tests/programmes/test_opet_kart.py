@@ -173,3 +173,31 @@ def test_offline_earning_works_and_spending_needs_headquarters(lab: Lab) -> None
     assert (answer["points"], answer.get("provisional")) == (500, None)
     redeem = {"holder": "M1", "product": "diesel", "points": 1, "proof": {}, "offline": True}
     assert lab.reason("redeem", **redeem) == ("declined", "needs_headquarters")
+
+
+def test_other_cards_of_the_same_points_scheme_earn_the_same(lab: Lab) -> None:
+    lab.do("card.issue", holder="M1", card="5200000000000001")
+    assert lab.sale(card="5200000000000001")["points"] == lab.sale(card=CARD)["points"] == 500
+
+
+def test_another_members_card_cannot_be_shown_for_a_sale_that_earned(lab: Lab) -> None:
+    lab.member("M2", card="N1")
+    lab.sale(ref="s1")
+    lab.do("present.after", card=CARD, sale="s1")
+    assert lab.reason("present.after", card="N1", sale="s1") == ("declined", "already_presented")
+    assert (lab.balance("points:M1:petrol"), lab.balance("points:M2:petrol")) == (500, 0)
+
+
+def test_a_message_that_activates_nothing_leaves_both_of_two_members_as_they_are(lab: Lab) -> None:
+    lab.member("M2", card="1111110012806566", name="Ayşe")
+    lab.do("sms", **{"from": "+90", "to": "6738", "text": SMS})
+    for member in ("M1", "M2"):
+        spend = {"holder": member, "product": "diesel", "points": 1, "proof": {}}
+        assert lab.reason("redeem", **spend) == ("declined", "not_activated")
+
+
+def test_a_lost_card_is_replaced_and_its_number_earns_no_more(lab: Lab) -> None:
+    lab.sale(card=CARD)
+    lab.do("card.lost", card=CARD)
+    assert lab.sale(card=CARD)["reason"] == "card_blocked"
+    assert lab.do("card.replace", old_card=CARD, new_card="N1", form=ENDER)["balances"]["points:M1:petrol"] == 500

@@ -236,3 +236,48 @@ def test_a_persons_voucher_there_is_none() -> None:
     lab = petrolimex()
     lab.sale(card="K1")
     assert voucher(lab)["reason"] == "holder_unknown"
+
+
+def test_points_are_earned_at_the_companys_own_stations_only() -> None:
+    """A sale that another network served is a sale, and earns nothing."""
+    lab = petrolimex()
+    answer = lab.sale(100_000, card="K1", acquirer="B", ref="s1")
+    assert (answer["result"], answer["reason"], answer["balances"]["points:M1:fuel"]) == ("accepted", "not_offered", 0)
+    assert lab.do("sale.reverse", sale="s1")["balances"]["points:M1:fuel"] == 0
+    assert lab.sale(100_000, card="K1")["points"] == 250
+
+
+def test_a_right_pin_resets_the_count_also_where_there_are_not_enough_points(fleet: Lab) -> None:
+    wrong = {"pin": "wrong"}
+    proofs = [(10, wrong), (10, wrong), (501, PIN), (10, wrong), (10, wrong), (10, PIN)]
+    reasons = [redeem(fleet, points, proof)[1] for points, proof in proofs]
+    assert reasons == ["pin_wrong", "pin_wrong", "insufficient_points", "pin_wrong", "pin_wrong", None]
+
+
+def test_a_locked_pin_of_the_organisation_locks_no_voucher(fleet: Lab) -> None:
+    voucher(fleet)
+    for _ in range(3):
+        redeem(fleet, proof={"pin": "wrong"})
+    assert redeem(fleet, proof=PIN) == ("declined", "pin_locked")
+    assert redeem(fleet, proof={"voucher": "V1", "driver_pin": "ok"}) == ("accepted", None)
+
+
+def test_a_voucher_of_two_years_loses_what_expires_first_and_keeps_the_rest() -> None:
+    lab = petrolimex("2022-12-01T10:00:00", kind="organisation")
+    lab.sale(100_000, card="K1", paid="electronic")
+    lab.sale(100_000, at="2023-01-05T10:00:00", card="K1", paid="electronic")
+    voucher(lab, 700)
+    answer = lab.do("clock", "2023-03-31T00:00:00")
+    assert answer["balances"] == {"points:M1:fuel": 500, "available:M1:fuel": 300, "voucher:V1": 200}
+    proof = {"voucher": "V1", "driver_pin": "ok"}
+    assert redeem(lab, 201, proof) == ("declined", "insufficient_points")
+    assert redeem(lab, 200, proof) == ("accepted", None)
+
+
+def test_points_are_available_until_the_last_second_of_30_march() -> None:
+    lab = petrolimex("2022-06-01T12:00:00")
+    lab.sale(100_000, card="K1", paid="electronic")
+    lab.at = "2023-03-30T23:59:59"
+    assert redeem(lab, 499, OTP) == ("accepted", None)
+    lab.at = "2023-03-31T00:00:00"
+    assert redeem(lab, 1, OTP) == ("declined", "insufficient_points")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from controller.domain.programmes.reasons import MEANING, Reason
-from controller.programme_commands import shipped_text
+from controller.programme_files import SHIPPED, shipped_text
 from tests.programmes.bench import ENDER, Lab, cng, lpg, petrolimex, positive
 
 Scenario = Callable[[], tuple[str, str | None]]
@@ -202,6 +202,87 @@ def test_each_reason_is_produced(reason: Reason) -> None:
 def test_each_reason_has_a_meaning_and_a_scenario_and_no_other_has() -> None:
     assert set(MEANING) == set(Reason)
     assert set(SCENARIOS) == {str(reason) for reason in Reason}
+
+
+TERMS = """
+    lpg-pass        product_not_allowed declined, charge_failed accepted, not_covered declined
+    opet-kart       already_presented declined, not_activated declined, sms_format declined, card_unknown declined,
+                    card_ambiguous declined, identity_mismatch declined
+    petrolimex-id   not_started declined, not_verified accepted, otp_required declined, pin_required declined,
+                    pin_wrong declined, pin_locked declined, permission_missing declined, voucher_unknown declined,
+                    voucher_expired declined
+    cng-interissuer insufficient_funds declined, contract_not_valid accepted, below_first_tier accepted,
+                    negative_balance accepted, period_open declined
+    positive-card   consent_missing declined, under_age declined, refused declined, not_verified accepted,
+                    profile_incomplete declined, plate_limit accepted, plate_not_bound accepted,
+                    plate_change_limit declined, daily_points_cap accepted, daily_sales_cap accepted, sale_cap accepted,
+                    otp_required declined, not_activated declined, inactive_cancelled accepted,
+                    dispute_too_late declined, fault_not_found declined, manual_limit declined,
+                    approval_missing declined, card_blocked accepted, identity_mismatch declined, suspended accepted,
+                    code_required declined, not_reversible declined, needs_headquarters declined,
+                    card_unknown accepted, holder_unknown accepted, sale_unknown declined, insufficient_points declined
+"""
+"""The reasons that the terms of the five programmes name, with the result they are told with."""
+
+
+def _terms() -> list[tuple[str, str, str]]:
+    """(programme, reason, result)."""
+    found = []
+    programme = ""
+    for entry in TERMS.replace("\n", ",").split(","):
+        *named, reason, result = entry.split() or ("", "")
+        programme = named[0] if named else programme
+        if reason:
+            assert programme in SHIPPED
+            found.append((programme, reason, result))
+    return found
+
+
+def _unverified() -> Lab:
+    lab = Lab("petrolimex-id", at="2023-01-05T10:00:00")
+    lab.member(card="K1")
+    return lab
+
+
+def _inactive() -> Lab:
+    lab = Lab("positive-card")
+    lab.member(card="K1")
+    return lab
+
+
+def _closed_contract() -> tuple[str, str | None]:
+    lab = cng()
+    lab.do("contract.close", contract="A")
+    return _close(lab)
+
+
+ELSEWHERE: dict[tuple[str, str], Scenario] = {
+    ("opet-kart", "card_unknown"): lambda: _sms(_opet(), "PARO 9999999999 ENDER AYTEKİN 20.03.1974"),
+    ("opet-kart", "identity_mismatch"): lambda: _sms(_opet(), "PARO 0012806566 AYŞE DEMİR 20.03.1974"),
+    ("petrolimex-id", "not_verified"): lambda: _sale(_unverified(), card="K1"),
+    ("petrolimex-id", "otp_required"): lambda: _redeem(petrolimex(), proof={}),
+    ("cng-interissuer", "contract_not_valid"): _closed_contract,
+    ("positive-card", "not_activated"): lambda: _redeem(_inactive()),
+}
+"""Scenarios of a reason that another programme gives as well."""
+
+
+@pytest.mark.parametrize(("programme", "reason", "result"), _terms())
+def test_each_reason_of_the_five_programmes_terms_comes_out_of_their_own_file(
+    programme: str, reason: str, result: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run of the laboratory over the shipped file ends in it: accepted without a gain, or declined."""
+    asked: list[str] = []
+    begin = Lab.__init__
+
+    def noted(lab: Lab, name: str = "", toml: str = "", **more: Any) -> None:
+        asked.append(name)
+        begin(lab, name, toml, **more)
+
+    monkeypatch.setattr(Lab, "__init__", noted)
+    scenario = ELSEWHERE.get((programme, reason)) or SCENARIOS[reason]
+    assert scenario() == (result, reason)
+    assert set(asked) == {programme}
 
 
 def test_a_refused_phone_is_refused() -> None:

@@ -33,6 +33,8 @@ from tests.station.house import House
 from tests.station.yard import DemoYard
 
 STATION_NUMBER = 12
+READ_KEYS = KeyRing.from_handover({f"1.{VERSION}": VAULT.for_station(1)["1"][str(VERSION)]})
+"""Of a station without the debit key."""
 LOADED = 200_000
 """In the purse, minor units."""
 PIN = "2580"
@@ -54,7 +56,11 @@ def entitled(number: str = NUMBER, **changes: Any) -> Entitlement:
 @cache
 def _issued(rights: Entitlement, parts: Part, value: int, holds: PurseUnit) -> CardState:
     unit: PurseUnit | None = holds if Part.PURSE in parts else None
-    layout = CardLayout(parts, unit, 1_000_000, mac_key_version=VERSION) if unit else CardLayout(parts)
+    layout = (
+        CardLayout(parts, unit, 1_000_000, mac_key_version=VERSION)
+        if unit
+        else CardLayout(parts, mac_key_version=VERSION)
+    )
     header = CardHeader(rights.card_number, "FLT1", rights.issuer, VERSION, parts, unit)
     card = SimCard(new_state(rights.uid), seeded())
     signed = rights.signed(VAULT)
@@ -160,7 +166,7 @@ class CardHouse(House):
     def __init__(self, loop: VirtualLoop, folder: Path, *, debit_key: bool = True, **settings: Any) -> None:
         super().__init__(loop, folder, **{"cards_csv": PURSE_CSV, "yard": CardYard(), **settings})
         self.profile = OFFICE
-        self.ring = STATION_KEYS if debit_key else KeyRing({VERSION: bytes(16)})
+        self.ring = STATION_KEYS if debit_key else READ_KEYS
 
     def reader(self, number: int = 1) -> InlineReader:
         return self._readers[number]

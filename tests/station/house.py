@@ -36,6 +36,7 @@ from controller.printing.spool import MemorySpool, PrintQueue
 from controller.pumps import words
 from controller.pumps.core import LinePort
 from controller.pumps.dart import transactions as dart
+from controller.site import Lists
 from controller.station import Station, read_books
 from controller.store.journal import Journal
 from controller.store.whitelist import Whitelist
@@ -45,6 +46,7 @@ from sim.cards.card import SimCard
 from sim.cards.inline import InlineReader
 from sim.chance import Chance
 from sim.faults import FaultyTwin
+from sim.keypads import KeypadInPlace
 from sim.loop import VirtualClock, VirtualLoop, run
 from sim.printer import PrintedSlip, PrinterTwin
 from sim.pumps.head import PumpHead
@@ -129,6 +131,7 @@ class House:
         cards_csv: str | None = CARDS_CSV,
         headquarters: bool = False,
         yard: AnyYard | None = None,
+        keypads: tuple[int, ...] = (),
     ) -> None:
         self.loop = loop
         self.yard = yard or DemoYard()
@@ -139,6 +142,7 @@ class House:
         master = secrets.random_bytes(16)
         self.profile, self.ring = PROFILE, KeyRing({1: master})
         self.till_readers: dict[str, InlineReader] = {}
+        self.keypads = {number: KeypadInPlace(f"keypad-{number}:7900", self.clock) for number in keypads}
         self.cards: dict[str, SimCard] = make_cards(master, Chance(SEED, "cards"))
         self.pumps: dict[int, FaultyTwin] = {place.number: faulty(self.yard, place, SEED) for place in self.yard.places}
         self.twins: dict[int, Any] = {number: pump.twin for number, pump in self.pumps.items()}
@@ -153,6 +157,8 @@ class House:
         self.list_path = folder / "whitelist.db"
         if cards_csv is not None:
             self.write_list(cards_csv)
+        self.code_keys: tuple[bytes, ...] = ()
+        """By which codes of one use are signed."""
         self.transport: Transport | None = None
         self.link_key: Any = None
         self._with_headquarters = headquarters
@@ -178,6 +184,10 @@ class House:
         csv_path = self.folder / "cards.csv"
         csv_path.write_text(text, encoding="utf-8")
         build(self.list_path, read_csv(csv_path, self._list_secret, self.config.currency, self.config.zone), version)
+
+    def make_lists(self) -> Lists:
+        """The whitelist as the station looks it up."""
+        return Whitelist(self.list_path)
 
     # ---- the controller's lives
 
@@ -206,7 +216,7 @@ class House:
             self.config,
             books=read_books(self.journal, self.config),
             writer=self.writer,
-            lists=Whitelist(self.list_path),
+            lists=self.make_lists(),
             list_secret=self._list_secret,
             clock=self.clock,
             open_port=self._open_port,
@@ -215,7 +225,9 @@ class House:
             printer_model=MODELS["epson"],
             headquarters=link,
             till_readers=self.till_readers,
+            keypads={number: device.keypad for number, device in self.keypads.items()},
             issuer_keys=self.profile.issuer_keys,
+            code_keys=self.code_keys,
         )
         for number, point in self.station.points.items():
             self._listen(number, point)

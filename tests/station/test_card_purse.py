@@ -212,12 +212,23 @@ async def test_a_card_used_elsewhere_in_between_is_headquarters_affair(house: Ca
         assert (await house.command(ReleasePurse(house.next_id(), forged))).reason == "release_forged"
     other = Release(STATION_NUMBER, row.epoch, row.seq + 1, owed).signed(VAULT)
     assert (await house.command(ReleasePurse(house.next_id(), other))).reason == "purse_not_open"
-    assert (await house.command(ReleasePurse(house.next_id(), good))).done
+    release_it = ReleasePurse(house.next_id(), good)
+    assert (await house.command(release_it)).done
     (released,) = house.of_kind(PurseReleased)
     assert released.amount == owed
     assert not house.open_cases
     assert not house.point(1).text
     assert value_of(card) + owed + house.books.sums.sales_amount_minor == LOADED + 5_000 - 3_000
+    await house.kill()
+    await house.start()
+    assert (await house.command(release_it)).done, "a till that asks again gets the first answer"
+    spaced = ReleasePurse(release_it.command_id, f" {good[:30]}\n{good[30:]}")
+    assert (await house.command(ReleasePurse(release_it.command_id, changed))).reason == "command_reused"
+    await house.kill()
+    await house.start()
+    assert (await house.command(spaced)).done, "as it was typed off a letter"
+    assert (await house.command(ReleasePurse(house.next_id(), good))).reason == "purse_not_open"
+    assert len(house.of_kind(PurseReleased)) == 1
 
 
 def _loaded(card: SimCard, amount: int) -> None:

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from controller.domain.desk import AskBalance, PointState
-from controller.domain.headquarters import Balance, Heard
+from controller.domain.headquarters import Balance
+from controller.domain.questions import Heard
 from controller.domain.reasons import CATALOGUE, Reason
 from sim.chance import Chance
 from sim.headquarters import LinkQuality, SimulatedHeadquarters

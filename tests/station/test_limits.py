@@ -5,7 +5,7 @@ from click.testing import CliRunner
 
 from controller import contact
 from controller.domain import ladder
-from controller.domain.allotments import account_pot
+from controller.domain.allotments import Moment, account_pot
 from controller.domain.desk import Allot, PointState
 from controller.domain.explain import explain
 from controller.domain.ladder import Ladder, Rules, Step
@@ -56,7 +56,8 @@ async def is_refused(house: House, reason: Reason, number: int = 1, card: str = 
 
 
 def available(house: House, pot: str = POT) -> int | None:
-    return house.books.usage.allotments.available_minor(pot)
+    site = house.station.site
+    return house.books.usage.allotments.available_minor(pot, Moment(site.elapsed_ms, site.wall_ms))
 
 
 def spent(house: House) -> int:
@@ -312,6 +313,16 @@ async def test_a_row_of_the_journal_is_explained_by_the_command(house: House) ->
     for seq, words in ((1, "no decision"), (10_000, "there is no row 10000")):
         result = CliRunner().invoke(explain_command, ["--config", str(config), str(seq)])
         assert (result.exit_code, words in result.output) == (1, True), result.output
+
+
+@story(cards_csv=SHARED_CSV)
+async def test_the_receipt_names_the_limit_of_a_partial_approval(house: House) -> None:
+    await house.fill_by_card(1, 30_000)
+    await house.fill_by_card(1, 20_000, OTHER_CARD)
+    assert [row.held_by for row in house.deliveries] == ["", "vehicle_day"]
+    await house.until(lambda: len(house.slips) == 2)
+    assert ["Limited by" in slip.text for slip in house.slips] == [False, True]
+    assert "day limit (vehicle)" in house.slips[1].text
 
 
 def house_records(house: House) -> list[Record]:

@@ -1,8 +1,9 @@
 """PINs at a running station: asked of the driver, counted on disk, locked for good, and lifted by whom it may be."""
 
 from controller.domain.desk import AnswerNeed, CommandResult, Need, PointState, UnlockPin
+from controller.domain.pin_records import PinTried
 from controller.domain.reasons import Reason
-from controller.domain.records import PinTried, kind_of
+from controller.domain.records import kind_of
 from controller.pincheck import make_verifier
 from tests.station.house import CARD, CARDS_CSV, House, story
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sys
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -9,9 +10,17 @@ from zoneinfo import ZoneInfo
 import apsw
 import pytest
 
-from controller.domain import books_state
+from controller.domain import books_compare, books_state
 from controller.domain.books import Books
-from controller.domain.books_state import DamagedBooks, decode_books, differing, encode_books, fingerprint
+from controller.domain.books_state import (
+    DamagedBooks,
+    decode_books,
+    differing,
+    encode_books,
+    fingerprint,
+    fold_code,
+    shape_of,
+)
 from controller.domain.days import BusinessDay
 from controller.domain.records import Body, Stopped
 from controller.keeper import CHECKPOINT_EVERY_S, BooksKeeper, Opened, open_books
@@ -222,15 +231,31 @@ def test_a_checkpoint_of_another_journal_or_of_a_later_row_is_not_used(place: Pl
         other.journal.close()
 
 
-def test_a_program_that_folds_otherwise_has_another_fingerprint(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = books_state._shape()
-    assert books_state._shape() == before
+CHANGES = {
+    "books": ("self.epochs += 1", "self.epochs += 2"),
+    "usage": ("HOUR_MS = 3_600_000", "HOUR_MS = 3_600_001"),
+    "allotments": ("known.ids[allotment_id] = ", "known.ids[pot] = "),
+    "pins": ("TRIES = 3", "TRIES = 4"),
+    "purses": ("case.spent = 0", "case.spent = 1"),
+    "elapsed": ("max(forward_ms, 0)", "max(forward_ms, 1)"),
+    "days": ("timedelta(hours=", "timedelta(minutes="),
+    "lists": ('WEEK = "week"', 'WEEK = "weeks"'),
+    "records": ("proven: bool = True", "proven: bool = False"),
+}
+"""One of each kind: a function's code, a module's table, a default, an enumeration."""
 
-    def apply(self: Books, body: object) -> None:
-        self.epochs += 2
 
-    monkeypatch.setattr(Books, "apply", apply)
-    assert books_state._shape() != before
+@pytest.mark.parametrize("module", CHANGES)
+def test_a_program_that_folds_otherwise_has_another_fingerprint(module: str) -> None:
+    code = fold_code()
+    name, (before, after) = f"controller.domain.{module}", CHANGES[module]
+    path = Path(str(sys.modules[name].__file__))
+    source = path.read_text()
+    assert before in source, "this test looks for a line that is not there any more"
+    same = compile(source, str(path), "exec", dont_inherit=True)
+    assert shape_of(code | {name: same}) == shape_of(code)
+    changed = compile(source.replace(before, after), str(path), "exec", dont_inherit=True)
+    assert shape_of(code | {name: changed}) != shape_of(code)
 
 
 def test_the_keeper_makes_a_checkpoint_and_the_next_start_uses_it(place: Place) -> None:
@@ -292,11 +317,79 @@ def test_books_that_the_journal_does_not_give_are_said_and_become_what_it_gives(
     kept = keep(place, tell)
     text = kept.troubles["books"]
     assert text is not None
-    assert "unpaid, sums" in text
+    assert all(name in text for name in ("unpaid", "sums"))
     assert "The journal counts" in text
     assert kept.changes == 1
     assert kept.books == whole(place.journal)
     assert place.opened().books == kept.books, "the next checkpoint is right"
+    place.journal.close()
+
+
+def _loses_what_is_unpaid(books: Books) -> None:
+    books.unpaid.popitem()
+
+
+def _miscounts_use(books: Books) -> None:
+    days = books.usage.days[next(iter(books.usage.days))]
+    days[0].volume_ml += 1
+
+
+def _time_goes_wrong(books: Books) -> None:
+    books.usage.elapsed.ms += 1
+
+
+def _miscounts_sales(books: Books) -> None:
+    books.sums.sales += 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "field"),
+    [
+        (_loses_what_is_unpaid, "unpaid"),
+        (_miscounts_use, "usage"),
+        (_time_goes_wrong, "usage"),
+        (_miscounts_sales, "sums"),
+    ],
+)
+def test_books_that_go_wrong_while_the_station_runs_are_found_within_the_hour(
+    place: Place, fault: Callable[[Books], None], field: str
+) -> None:
+    place.fill()
+
+    async def tell(kept: Kept) -> None:
+        held = kept.books
+        await kept.wait(CHECKPOINT_EVERY_S // 2)
+        await kept.sell(20)
+        assert kept.troubles == {}
+        fault(kept.books)
+        await kept.wait(CHECKPOINT_EVERY_S // 2 - 2)
+        await kept.sell(10)
+        await kept.wait(120)
+        assert kept.books is held
+
+    kept = keep(place, tell)
+    assert field in str(kept.troubles["books"])
+    assert kept.changes == 1
+    assert kept.books == whole(place.journal)
+    place.journal.close()
+
+
+def test_right_books_are_never_called_wrong_whatever_comes_between(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(books_compare, "PIECE", 3)
+    place.fill(50)
+
+    async def tell(kept: Kept) -> None:
+        place.journal.begin_epoch(EPOCH)
+        for record in place.rows[kept.books.seq :]:
+            for written in await kept.writer.append(record):
+                kept.books.apply(written)
+            await kept.wait(0.003)
+        await kept.wait(5)
+
+    kept = keep(place, tell)
+    assert (kept.troubles, kept.changes) == ({}, 0)
     place.journal.close()
 
 

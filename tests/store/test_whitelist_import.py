@@ -22,6 +22,7 @@ from controller.store.whitelist_file import Provenance, digests_of, open_to_read
 from controller.store.whitelist_import import Way, build, import_files, read_csv
 from controller.store.whitelist_lines import BAD_LINES_MAX, BadLine, BadLines, blocks, read_block
 from controller.whitelist_text import row_lines
+from tests.store.test_whitelist_members import TEXTS as MEMBER_TEXTS
 
 SECRET = b"\x07" * 32
 ZONE = ZoneInfo("Europe/Istanbul")
@@ -98,8 +99,8 @@ def test_every_limit_has_a_column(tmp_path: Path, column: str) -> None:
 
 def test_all_columns_at_once_in_any_order_give_the_same_entry(tmp_path: Path) -> None:
     texts = {"card": CARD_NUMBER} | {column: text for column, (text, _) in FULL.items()}
-    texts |= {column: "12" for column in CAPS if column not in FULL}
-    assert {*texts, "plate", "phone"} == set(TOKEN_COLUMNS)
+    texts |= {column: "12" for column in CAPS if column not in FULL} | MEMBER_TEXTS
+    assert {*texts, "plate", "phone", "voucher"} == set(TOKEN_COLUMNS)
     columns = Columns(Meaning(SECRET, LIRA, ZONE, str))
     entries = {
         columns.plan(names)([[texts[name] for name in names]])[0] for names in (tuple(texts), tuple(reversed(texts)))
@@ -155,9 +156,9 @@ BAD = {
     "a PIN": ("card,account,pin\n", 1, "a PIN does not belong in a file"),
     "semicolons": (f"card;account\n{CARD_NUMBER};A\n", 1, "unknown column card;account"),
     "a column twice": ("card,account,account\n", 1, "a column stands twice"),
-    "nothing listed": ("account,status\n", 1, "one of the columns card, plate, phone, product, price_of, rule is"),
+    "nothing listed": ("account,status\n", 1, "one of the columns card, plate, phone, voucher, product, price_of"),
     "nobody pays": ("card,status\n", 1, "the column account is needed"),
-    "a mixture": ("card,account,price\n", 1, "the column price is not for cards, plates and phones"),
+    "a mixture": ("card,account,price\n", 1, "the column price is not for cards, plates, phones and vouchers"),
     "another mixture": ("product,name,card\n", 1, "the column card is not for a product"),
     "no price": ("price_of,from\n", 1, "the column price is needed beside price_of"),
     "a price of zero": ("price_of,price\ndiesel,0\n", 2, "expected a price above zero"),

@@ -3,6 +3,11 @@
 import random
 from collections.abc import Sequence
 
+import msgspec
+
+from controller.domain.codes import Scanned
+from controller.domain.grant_records import GrantIntended
+from controller.domain.programme_records import Presented, Quoted, RedeemIntended
 from controller.domain.purse_records import PurseIntended, PurseUnit
 from controller.domain.quantities import UnitPrice
 from controller.domain.reasons import Reason
@@ -85,6 +90,11 @@ def mixed(seed: int, sales: int) -> list[Record]:
         TotaliserMismatch(2, 1, 10, 0, 0, 10),
         Allotted("allotment-1", "account:ACME", 100_000, "till-1", "allot-1"),
         PurseIntended(1, known[0], 7, PurseUnit.MONEY, 5_000, 9_000, None),
+        Presented(RowName(EPOCH, 3), known[1], "till-1", "show-1"),
+        Quoted(RowName(EPOCH, 3), "opet-kart", "version-1", "M1", known[1], 1, b"", purse="petrol", points=5),
+        RedeemIntended(RowName(EPOCH, 3), "request-1", known[1], 5),
+        GrantIntended(1, "ACME", 0),
+        msgspec.structs.replace(authorised(point=9), evidence=Evidence(code=Scanned(bytes(8), 0, 1))),
         Stopped("ordered"),
     ]
 

@@ -10,6 +10,7 @@ from controller.api.client import StationError, StationUnreachable
 from controller.domain.desk import (
     AnswerNeed,
     AskBalance,
+    AskPoints,
     AuthorisePoint,
     Command,
     CommandResult,
@@ -19,7 +20,9 @@ from controller.domain.desk import (
     PayDelivery,
     PointState,
     PointView,
+    PresentAfter,
     ReleaseDelivery,
+    SendCode,
     Snapshot,
     StopAll,
     StopPoint,
@@ -162,11 +165,18 @@ class FakeStation:
                     command.command_id,
                     True,
                     text=f"Pump {paid.point} is paid",
-                    change_minor=command.given_minor - paid.amount_minor,
+                    change_minor=command.given_minor + command.points - paid.amount_minor,
                     receipt=f"KUZEY PETROL\nPump {paid.point}\nTotal {paid.amount_minor}\nSIMULATION",
                 )
             case AskBalance():
                 return self._done(command, "Balance 1200.00 TRY")
+            case AskPoints():
+                return self._done(command, "petrol 617 points")
+            case SendCode():
+                return self._done(command, "A code was sent to +90 *** 33")
+            case PresentAfter(delivery_id=delivery_id):
+                receipt = "" if self._waiting(delivery_id) else "KUZEY PETROL\nCOPY\nPoints earned 220"
+                return CommandResult(command.command_id, True, receipt=receipt)
             case _:
                 raise AssertionError(f"no terminal sends {command}")
 

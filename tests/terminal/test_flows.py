@@ -13,6 +13,7 @@ from controller.domain.desk import (
     PayDelivery,
     PointState,
     ReleaseDelivery,
+    Shown,
     StopAll,
     StopPoint,
 )
@@ -43,6 +44,9 @@ from tests.terminal.stage import Stage, on_stage, play
         ("5 enter 500 enter", PayDelivery, {"tender": TenderKind.CASH, "given_minor": 50_000}),
         ("5 enter f2", PayDelivery, {"tender": TenderKind.BANK_CARD, "given_minor": 45_050}),
         ("5 enter escape", ReleaseDelivery, {"delivery_id": "d5a"}),
+        ("4 f3 + 9 0 5 3 2 enter", AuthorisePoint, {"point": 4, "plate": "", "shown": Shown(phone="+90532")}),
+        ("4 f3 F Q 1 . a B 3 enter", AuthorisePoint, {"point": 4, "plate": "", "shown": Shown(qr="FQ1.aB3")}),
+        ("4 f3 * V 7 7 enter", AuthorisePoint, {"point": 4, "plate": "", "shown": Shown(voucher="V77")}),
         ("f5 3 4 A B 1 enter", AskBalance, {"plate": "34AB1", "card": ""}),
         ("f5 7 0 0 0 1 2 3 4 5 6 7 8 enter", AskBalance, {"card": "700012345678", "plate": ""}),
     ],

@@ -139,6 +139,11 @@ class Books:
                     account.closed = True
                     self.settle(account, DUE)
 
+    def next_due_ms(self) -> int:
+        """When something expires, or a member is looked at for inactivity, next; NEVER_MS for never."""
+        expiry = self._expiries[0] if self._expiries else NEVER_MS
+        return min(expiry, self._idle[0][0] if self._idle else NEVER_MS)
+
     # Postings.
 
     def move(self, ref: str, commodity: str, to: str, of: str, amount: int) -> None:

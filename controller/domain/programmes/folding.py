@@ -1,21 +1,21 @@
-"""How plates and names are compared: without regard to case, to ı/i/İ/I, and, for plates, to Cyrillic look-alikes.
+"""How plates, phones and names are compared: without regard to case, to ı/i/İ/I, and, for plates, to look-alikes.
 
-Unlike `controller.domain.tokens`, which refuses what cannot be a plate, this folds whatever a record holds.
+Plates and phones are folded as `controller.domain.tokens` folds them, so that what a member said at the desk and what
+a station hashed are one; but whatever a record holds is taken, also what could be no plate and no phone.
 """
 
 import unicodedata
 
+from controller.domain.tokens import phone_digits, plate_letters
+
 _DOT_ABOVE = "\u0307"
 """What is left of İ where a program made it small: i with a second dot."""
-_LOOK_ALIKES = str.maketrans("İАВЕІКМНОРСТХУЇ", "IABEIKMHOPCTXYI")
-"""Letters after `upper()`: dotted I, and Cyrillic ones that stand for Latin ones (on Ukrainian plates)."""
-_BETWEEN = frozenset("-.\u2010\u2011\u2012\u2013\u2014\u00ad\u00b7" + _DOT_ABOVE)
 _NAME_I = str.maketrans({"İ": "i", "ı": "i", "I": "i", _DOT_ABOVE: ""})
 
 
 def fold_plate(text: str) -> str:
     """A plate as it is compared: "34 abc-12" and "34ABC12" are one."""
-    return "".join(ch for ch in text if ch not in _BETWEEN and not ch.isspace()).upper().translate(_LOOK_ALIKES)
+    return plate_letters(text)
 
 
 def fold_name(text: str) -> str:
@@ -24,5 +24,5 @@ def fold_name(text: str) -> str:
 
 
 def fold_phone(text: str) -> str:
-    """A phone number as it is compared: without spaces, hyphens, brackets and dots."""
-    return "".join(ch for ch in text if ch not in "-()." and not ch.isspace())
+    """A phone number as it is compared: without spaces, hyphens, brackets and dots, `00` as `+`."""
+    return phone_digits(text)

@@ -6,15 +6,21 @@ anew, at the late event's time and the present booking time. Postings that were 
 
 import copy
 from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 
+from controller.domain.programmes.answers import Answer
 from controller.domain.programmes.engine import Engine
-from controller.domain.programmes.events import AnyEvent, FieldError
+from controller.domain.programmes.events import AnyEvent, FieldError, Redeem
 from controller.domain.programmes.ledger import Leg, Posting
 from controller.domain.programmes.programme import Programme
 
 
 class LateBeyondSnapshot(ValueError):
     """An event is older than the account's snapshot: take it to a person, or replay from an older one."""
+
+
+class LateUndoes(ValueError):
+    """A late event would undo a redemption that was granted since: what was paid with the points is gone."""
 
 
 class AccountHistory:
@@ -26,6 +32,14 @@ class AccountHistory:
         self._snapshot_ms: int | None = None
         self._since: list[tuple[int, AnyEvent]] = []
         self._engine = Engine(programme)
+        self._redeemed: set[str] = set()
+        """Redemptions that were granted: whatever comes late, they stay so."""
+
+    def resume(self, known: Iterable[tuple[int, AnyEvent]]) -> None:
+        """Take an account up again by the events that were posted, in the order of their times. Nothing is posted."""
+        for at_ms, event in known:
+            self._since.append((at_ms, event))
+            self._note(event, self._engine.post(event, at_ms))
 
     @property
     def engine(self) -> Engine:
@@ -34,10 +48,7 @@ class AccountHistory:
 
     def post(self, event: AnyEvent, at_ms: int, booked_ms: int) -> list[Posting]:
         """Book an event that happened at `at_ms`, now. The new postings."""
-        if self._snapshot_ms is not None and at_ms < self._snapshot_ms:
-            raise LateBeyondSnapshot(
-                f"{event.ref} happened at {at_ms}, before the account's snapshot of {self._snapshot_ms}"
-            )
+        self._check_snapshot(at_ms, event)
         if event.ref in self._engine.books.sales.refs:
             raise FieldError("ref", f"{event.ref!r} was posted before")
         late = bool(self._since) and at_ms < self._since[-1][0]
@@ -47,6 +58,31 @@ class AccountHistory:
         self.postings.extend(made)
         return made
 
+    def post_all(
+        self, events: Sequence[tuple[int, AnyEvent]], booked_ms: int
+    ) -> tuple[list[Posting], dict[str, Answer]]:
+        """Book several at once, late ones among them: the account is replayed once. New postings; answers by ref.
+
+        What late events change together is posted under the ref of the first of them. `post` says what may not be.
+        """
+        made: list[Posting] = []
+        answers: dict[str, Answer] = {}
+        last_ms = self._since[-1][0] if self._since else None
+        late = [found for found in events if last_ms is not None and found[0] < last_ms]
+        if late:
+            self._check_snapshot(*min(late, key=lambda found: found[0]))
+            for at_ms, event in late:
+                place = bisect_right(self._since, at_ms, key=lambda known: known[0])
+                self._since.insert(place, (at_ms, event))
+            first_ms, first = min(late, key=lambda found: found[0])
+            made += self._rerate(first, first_ms, booked_ms, answers, {event.ref for _, event in late})
+        for at_ms, event in sorted(events, key=lambda found: found[0]):
+            if last_ms is None or at_ms >= last_ms:
+                self._since.append((at_ms, event))
+                made += self._append(event, at_ms, booked_ms, answers)
+        self.postings.extend(made)
+        return made, answers
+
     def take_snapshot(self) -> None:
         """Forget the events until now: none older than the last is taken any more."""
         if self._since:
@@ -54,18 +90,48 @@ class AccountHistory:
             self._snapshot_ms = self._since[-1][0]
             self._since.clear()
 
-    def _append(self, event: AnyEvent, at_ms: int, booked_ms: int) -> list[Posting]:
+    def _note(self, event: AnyEvent, answer: Answer) -> None:
+        if isinstance(event, Redeem) and answer.result == "accepted":
+            self._redeemed.add(event.ref)
+
+    def _check_snapshot(self, at_ms: int, event: AnyEvent) -> None:
+        if self._snapshot_ms is not None and at_ms < self._snapshot_ms:
+            raise LateBeyondSnapshot(
+                f"{event.ref} happened at {at_ms}, before the account's snapshot of {self._snapshot_ms}"
+            )
+
+    def _append(
+        self, event: AnyEvent, at_ms: int, booked_ms: int, answers: dict[str, Answer] | None = None
+    ) -> list[Posting]:
         made: list[Posting] = []
         books = self._engine.books
         books.ledger.sink, books.booked_ms = made.append, booked_ms
-        self._engine.post(event, at_ms)
+        answer = self._engine.post(event, at_ms)
+        self._note(event, answer)
+        if answers is not None:
+            answers[event.ref] = answer
         books.ledger.sink, books.booked_ms = None, None
         return made
 
-    def _rerate(self, event: AnyEvent, at_ms: int, booked_ms: int) -> list[Posting]:
+    def _rerate(
+        self,
+        event: AnyEvent,
+        at_ms: int,
+        booked_ms: int,
+        answers: dict[str, Answer] | None = None,
+        asked: Iterable[str] = (),
+    ) -> list[Posting]:
         replayed = copy.deepcopy(self._snapshot)
         for known_ms, known in self._since:
-            replayed.post(known, known_ms)
+            answer = replayed.post(known, known_ms)
+            if known.ref in self._redeemed and answer.result == "declined":
+                raise LateUndoes(
+                    f"{event.ref} of {event.at} would undo the redemption {known.ref} of {known.at}: enter it with a "
+                    "later time"
+                )
+            self._note(known, answer)
+            if answers is not None and known.ref in asked:
+                answers[known.ref] = answer
         before, after = self._engine.books.ledger, replayed.books.ledger
         made = []
         for commodity in sorted({*before.commodities(), *after.commodities()}):

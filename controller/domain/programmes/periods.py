@@ -51,7 +51,7 @@ def _closes(holder: Holder, period: Period) -> bool:
 
 def _close_one(books: Books, ref: str, holder: Holder, period: Period, lines: bool) -> PeriodResult:
     if holder.kind == "customer":
-        statement = _statement(books, holder, period, lines)
+        statement = statement_of(books, holder, period, lines)
         books.look_at(REBATE, f"rebate:{holder.id}:{period.name}")
         return PeriodResult("accepted", None, statement.discount_minor, customer=holder.id, statement=statement)
     contract = holder.contract
@@ -73,7 +73,7 @@ def _discount(books: Books, holder: Holder, period: Period) -> Outcome:
     contract = holder.contract
     assert contract is not None
     end_ms = books.time.midnight(period.last_day + 1)
-    if not contract.prepaid or not contract.was_valid(end_ms):
+    if not contract.was_valid_with_prepayment(end_ms):
         return Outcome(Reason.CONTRACT_NOT_VALID, 0, None)
     act = _act(books, holder, period.month, period.name, _order(books, period.last_day))
     if act is None:
@@ -138,8 +138,8 @@ def _price(books: Books, amount_minor: int, volume_ml: int) -> str:
     return decimal_text(value, books.programme.currency.decimals + PRICE_DECIMALS)
 
 
-def _statement(books: Books, holder: Holder, period: Period, lines: bool) -> Statement:
-    """The sales of a period that accrued a rebate and stand."""
+def statement_of(books: Books, holder: Holder, period: Period, lines: bool) -> Statement:
+    """The sales of a period that accrued a rebate and stand, closed or not."""
     sales = books.sales
     numbers = [
         number

@@ -26,13 +26,22 @@ class Outcome:
     act: Act | None
 
 
+@dataclass(frozen=True, slots=True)
+class Validity:
+    """A time in which a contract was valid: [from, until), still open where until is None."""
+
+    from_ms: int
+    until_ms: int | None
+    prepaid: bool
+
+
 @dataclass(slots=True)
 class Contract:
-    """`prepaid`: with 100 % prepayment. `valid`: [from, until) in ms, the last one open where until is None."""
+    """`prepaid`: with 100 % prepayment, at present. `valid`: when it was, each time with or without prepayment."""
 
     account: str
     prepaid: bool
-    valid: list[tuple[int, int | None]] = field(default_factory=list)
+    valid: list[Validity] = field(default_factory=list)
     month_ends: list[tuple[int, int]] = field(default_factory=list)
     """(month, balance after its last posting), months with a posting only."""
     volumes: dict[int, Volume] = field(default_factory=dict)
@@ -40,17 +49,20 @@ class Contract:
 
     @property
     def is_open(self) -> bool:
-        return bool(self.valid) and self.valid[-1][1] is None
+        return bool(self.valid) and self.valid[-1].until_ms is None
 
     def open(self, at_ms: int) -> None:
-        self.valid.append((at_ms, None))
+        self.valid.append(Validity(at_ms, None, self.prepaid))
 
     def close(self, at_ms: int) -> None:
-        self.valid[-1] = (self.valid[-1][0], at_ms)
+        self.valid[-1] = Validity(self.valid[-1].from_ms, at_ms, self.valid[-1].prepaid)
 
-    def was_valid(self, end_ms: int) -> bool:
-        """Whether it was valid at the end of a time: until `end_ms`, which is not part of it."""
-        return any(begin < end_ms and (until is None or until >= end_ms) for begin, until in self.valid)
+    def was_valid_with_prepayment(self, end_ms: int) -> bool:
+        """Whether it was so at the end of a time: until `end_ms`, which is not part of it."""
+        return any(
+            time.prepaid and time.from_ms < end_ms and (time.until_ms is None or time.until_ms >= end_ms)
+            for time in self.valid
+        )
 
     def note_balance(self, month: int, balance_minor: int) -> None:
         """The balance after a posting of this month."""

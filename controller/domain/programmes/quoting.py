@@ -19,7 +19,10 @@ PlateStanding = Literal["none", "bound", "binds", "not_verified", "plate_limit",
 
 
 class SaleFacts(msgspec.Struct, frozen=True, gc=False):
-    """A sale, made or about to be made. `electronic_minor` includes what is charged by pay-and-go."""
+    """A sale, made or about to be made. `electronic_minor` includes what is charged by pay-and-go.
+
+    `elsewhere`: at a station of another network.
+    """
 
     product: Product
     volume_ml: int
@@ -31,6 +34,7 @@ class SaleFacts(msgspec.Struct, frozen=True, gc=False):
     card: str = ""
     offline: bool = False
     code_given: bool = False
+    elsewhere: bool = False
 
     @property
     def account_minor(self) -> int:
@@ -161,7 +165,11 @@ def _earns_nothing(rules: RuleSet, sale: SaleFacts, standing: Standing, purse: s
         return Reason.NOT_VERIFIED
     if standing.plate == "not_verified":
         return Reason.NOT_VERIFIED
-    return not_running(rules, spending=False) or _without_purse(rules, purse)
+    if (reason := not_running(rules, spending=False)) is not None:
+        return reason
+    if sale.elsewhere and rules.membership.own_stations_only:
+        return Reason.NOT_OFFERED
+    return _without_purse(rules, purse)
 
 
 def _without_purse(rules: RuleSet, purse: str) -> Reason | None:

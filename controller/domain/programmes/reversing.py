@@ -81,8 +81,10 @@ def _rebate_back(books: Books, ref: str, holder: Holder, number: int) -> None:
     rebate = books.sales.earned[number]
     if rebate:
         books.sales.earned[number] = 0
-        period = period_name(books.time.local(books.sales.at_ms[number]).toordinal(), holder.half)
-        books.move_rebate(ref, holder, period, -rebate)
+        day = books.time.local(books.sales.at_ms[number]).toordinal()
+        # The contract may have been opened again since, with periods of another length.
+        half = number in books.rebates.get((holder.index, period_name(day, True)), ())
+        books.move_rebate(ref, holder, period_name(day, half), -rebate)
 
 
 def _gas_back(books: Books, ref: str, holder: Holder, number: int) -> None:

@@ -96,6 +96,7 @@ class MembershipRule(Rule, frozen=True):
     age_min: Count = 0
     refused_phones: tuple[str, ...] = ()
     earning_needs: Literal["nothing", "verification", "verification_if_remote"] = "nothing"
+    own_stations_only: bool = False
     spending_needs_activation: bool = False
     spending_needs: tuple[ProfileField, ...] = ()
     replacement_must_match: tuple[ProfileField, ...] = ()

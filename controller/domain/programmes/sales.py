@@ -23,8 +23,8 @@ PRODUCT_NUMBER = {product: number for number, product in enumerate(PRODUCTS)}
 
 def sell(books: Books, event: Sale, *, delivered: bool = False) -> Answer:
     """A sale. `delivered`: the fuel is gone, so nothing is declined any more and an account may fall below zero."""
-    facts = facts_of(event, code_given=delivered)
     shown = shown_at(books, event)
+    facts = facts_of(event, shown, code_given=delivered)
     holder = shown.holder
     if holder is not None and books.keeps_day_use and not holder.cancelled:
         watch(books, holder, shown.token, event.station, event.volume_ml)
@@ -140,6 +140,7 @@ def present_after(books: Books, event: PresentAfter) -> Answer:
         0,
         sales.points_minor[number],
         event.card,
+        elsewhere=not sales.is_flagged(number, OWN_NETWORK),
     )
     station = sales.station_of(number)
     if books.keeps_day_use and not holder.cancelled:

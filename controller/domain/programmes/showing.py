@@ -83,8 +83,8 @@ def standing_of(books: Books, shown: Shown, *, watched: bool) -> Standing:
     )
 
 
-def facts_of(sale: Sale, *, code_given: bool = False) -> SaleFacts:
-    """A sale's tenders, summed by what counts alike."""
+def facts_of(sale: Sale, shown: Shown, *, code_given: bool = False) -> SaleFacts:
+    """A sale's tenders, summed by what counts alike; and the card's number, also where a QR code stood for the card."""
     cash = electronic = charged = points = 0
     for tender in sale.tenders:
         if tender.kind == "cash":
@@ -104,9 +104,10 @@ def facts_of(sale: Sale, *, code_given: bool = False) -> SaleFacts:
         electronic,
         charged,
         points,
-        sale.card or "",
+        "" if shown.card is None or shown.by_plate_alone else shown.card.number,
         sale.offline,
         code_given,
+        sale.acquirer is not None,
     )
 
 

@@ -1,0 +1,118 @@
+"""A card is shown when the fuel is out already, also when it is paid: it earns once, by the delivery's end."""
+
+import pytest
+
+from controller.domain.desk import PresentAfter, Shown
+from controller.domain.programme_records import Presented
+from controller.domain.reasons import Reason
+from controller.domain.tokens import TokenKind
+from tests.station.house import OTHER_TILL
+from tests.station.members import MemberHouse, member, member_story, opet
+
+CARD, OTHER = "9876540012806566", "9876540099999999"
+
+
+@member_story()
+async def test_a_card_that_is_shown_after_the_payment_earns_and_gets_a_slip_of_its_own(house: MemberHouse) -> None:
+    house.put(TokenKind.CARD, CARD, opet(100))
+    sale = await house.cash_delivery(1, 10_000)
+    first = await house.pay(sale, 44_120)
+    assert "Opet" not in first.receipt
+    shown = await house.shows(sale, card=CARD)
+    assert shown.done
+    (quoted,) = house.quotes
+    assert (quoted.shown_after, quoted.points, quoted.balance) == (True, 220, 320)
+    assert "KOPYA" in shown.receipt
+    assert "Kazanılan puan                         220" in shown.receipt
+    assert house.story()[-2:] == ["settlement", "quoted"], "a row of its own"
+    await house.until(lambda: len(house.slips) == 2, 30)
+    assert "Kazanılan puan" in house.slips[1].text
+    again = await house.shows(sale, card=CARD)
+    assert (again.done, again.reason) == (False, "already_presented")
+    assert again.text.startswith("A card was shown for this sale already")
+    assert len(house.quotes) == 1
+
+
+@pytest.mark.parametrize("paid_before", [False, True])
+@member_story()
+async def test_showing_twice_with_one_command_id_is_one_row_and_one_answer(
+    house: MemberHouse, paid_before: bool
+) -> None:
+    house.put(TokenKind.CARD, CARD, opet())
+    house.put(TokenKind.CARD, OTHER, opet(holder="M2"))
+    sale = await house.cash_delivery(1, 10_000)
+    if paid_before:
+        await house.pay(sale, 44_120)
+    show = PresentAfter("show-1", sale, Shown(card=CARD))
+    assert (await house.command(show)).done
+    assert (await house.command(show)).done
+    await house.kill()
+    await house.start()
+    await house.wait(5)
+    assert (await house.command(show)).done, "the answer of before the restart"
+    other = PresentAfter("show-1", sale, Shown(card=OTHER))
+    await house.kill()
+    await house.start()
+    await house.wait(5)
+    assert (await house.command(other)).reason == Reason.COMMAND_REUSED
+    if not paid_before:
+        assert (await house.shows(sale, OTHER_TILL, card=OTHER)).reason == "already_presented"
+        await house.pay(sale, 44_120)
+        await house.kill()
+        await house.start()
+        await house.wait(5)
+        assert (await house.command(show)).done, "and after it was paid"
+    assert len(house.quotes) == 1
+    assert len(house.rows_of(Presented)) == (0 if paid_before else 1)
+
+
+@member_story()
+async def test_the_day_after_is_too_late_and_a_programme_without_it_takes_none(house: MemberHouse) -> None:
+    house.put(TokenKind.CARD, CARD, opet())
+    house.put(TokenKind.QR, "QR-1", member("positive-card", "M9", verified=True))
+    sale = await house.cash_delivery(1, 10_000)
+    await house.pay(sale, 44_120)
+    assert (await house.shows(sale, qr="QR-1")).reason == "not_offered"
+    await house.passes(22)
+    assert (await house.shows(sale, card=CARD)).reason == "present_too_late"
+    assert not house.quotes
+
+
+@pytest.mark.parametrize(
+    ("shown", "reason"),
+    [
+        ({"card": "1234567812345678"}, "card_unknown"),
+        ({"card": "no number"}, "card_unknown"),
+        ({"phone": "+90 532 111 22 33"}, "holder_unknown"),
+        ({"qr": "nobody's"}, "card_unknown"),
+        ({"plate": "34 NOB 00"}, "plate_not_bound"),
+        ({"voucher": "V-0000"}, "voucher_unknown"),
+        ({"voucher": "V"}, "voucher_unknown"),
+        ({"qr": "1234567812345678"}, "card_unknown"),
+        ({}, "card_unknown"),
+    ],
+)
+@member_story()
+async def test_what_no_programme_knows_is_refused(house: MemberHouse, shown: dict[str, str], reason: str) -> None:
+    sale = await house.cash_delivery(1, 1_000)
+    answer = await house.shows(sale, **shown)
+    assert (answer.done, answer.reason) == (False, reason)
+    assert answer.text
+    assert (await house.shows("no such delivery", card=CARD)).reason == Reason.DELIVERY_UNKNOWN
+    assert (await house.pay(sale)).done
+    assert not house.quotes
+
+
+@member_story()
+async def test_a_slip_that_was_not_printed_before_a_crash_comes_after_it(house: MemberHouse) -> None:
+    house.put(TokenKind.CARD, CARD, opet())
+    sale = await house.cash_delivery(1, 10_000)
+    await house.pay(sale, 44_120)
+    await house.until(lambda: len(house.slips) == 1, 30)
+    house.kill_when("after quoted")
+    house.send(PresentAfter("show-1", sale, Shown(card=CARD)))
+    await house.until(lambda: house.dead, 10)
+    await house.kill()
+    await house.start()
+    await house.until(lambda: len(house.slips) == 2, 30)
+    assert "Kazanılan puan                         220" in house.slips[1].text
