@@ -65,7 +65,6 @@ class _InTurn:
     do: Callable[[], Awaitable[None]]
 
 
-TillsWord = AuthorisePoint | AnswerNeed
 _Message = words.PumpEvent | TokenShown | CardRejected | _InTurn
 
 
@@ -130,8 +129,8 @@ class FuellingPoint:
 
         self._in_turn(nobody)
 
-    async def command(self, said: TillsWord, till: str, asked: Pending | None = None) -> CommandResult:
-        """A till's command, in its turn. With `asked`, an answer to this question and to none since."""
+    async def command(self, said: AuthorisePoint | AnswerNeed, till: str, to: Pending | None = None) -> CommandResult:
+        """A till's command, in its turn. `to`: the question that was seen, and no other is answered by it."""
         if self._busy and not self._site.can_write:
             # What has happened at the pump waits for the disk: nobody shall wait behind it for an answer.
             return refuse(said.command_id, Reason.JOURNAL_FULL)
@@ -377,8 +376,7 @@ class FuellingPoint:
 
     def _as_delivered(self, event: words.Completed) -> words.Completed | None:
         """With the nozzle that really gave it; None if it is booked already."""
-        books = self._site.books
-        last = books.last_delivery.get(self.number)
+        last = self._site.books.last_delivery.get(self.number)
         authorisation = self._decisions.authorisation
         return as_delivered(
             event,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from card_io.counters import CardDebit, Counters, Use, Used
+from card_io.counters import CardDebit, Counters, Use, Used, countable
 from card_io.fills import CardFill
 from card_io.purse import DebitSession, NoteSession, RefundSession
 from card_io.session import CardSession
@@ -179,3 +179,17 @@ def test_only_this_day_and_this_month_count(counted_on: date, today: date, use: 
     same_month = (counted_on.year, counted_on.month) == (today.year, today.month)
     assert (used.day, used.day_fills) == ((use, 1) if now else (Use(), 0))
     assert used.month == (use if now or same_month else Use())
+
+
+def test_a_day_that_a_card_cannot_keep_is_refused_before_it_is_written() -> None:
+    with pytest.raises(ValueError, match="2000-01-02"):
+        Counters().after_fill(date(2000, 1, 1), 1_000, 1_000)
+    for day in (date.min, date(1970, 1, 1), date(2000, 1, 1), date(2000, 1, 2), TODAY, date.max):
+        counted = Counters().after_fill(countable(day), 1_000, 1_000)
+        assert Counters.decode(counted.encode()) == counted
+
+
+def test_a_day_that_nobody_lives_to_see_counts_for_nobody() -> None:
+    spoilt = Counters().after_fill(date(2099, 5, 1), 1_000, 1_000)
+    counted = spoilt.after_fill(TODAY, 5_000, 500)
+    assert counted.used_on(TODAY) == Used(1, Use(5_000, 500), Use(5_000, 500))

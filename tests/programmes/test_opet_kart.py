@@ -126,6 +126,12 @@ def test_a_message_activates(lab: Lab, text: str) -> None:
         ("PARO 0012806566 ENDER AYTEKİN 31.02.1974", "sms_format"),
         ("PARO 0012806566 Ender Aytekin 20.03.1974", "sms_format"),
         ("PARO0012806566 ENDER AYTEKİN 20.03.1974", "sms_format"),
+        ("paro 0012806566 ENDER AYTEKİN 20.03.1974", "sms_format"),
+        ("PARO 0012806566 ENDER AYTEKİN 1974-03-20", "sms_format"),
+        ("PARO 00012806566 ENDER AYTEKİN 20.03.1974", "sms_format"),
+        ("PARO  0012806566 ENDER AYTEKİN 20.03.1974", "sms_format"),
+        ("", "sms_format"),
+        ("PARO 9999990012806566 ENDER AYTEKİN 20.03.1974", "card_unknown"),
         ("PARO 9912806566 ENDER AYTEKİN 20.03.1974", "card_unknown"),
         ("PARO 0012806566 ENDER AYTEKİN 21.03.1974", "identity_mismatch"),
         ("PARO 0012806566 ENDER AYTEN 20.03.1974", "identity_mismatch"),
@@ -192,8 +198,8 @@ def test_a_message_that_activates_nothing_leaves_both_of_two_members_as_they_are
     lab.member("M2", card="1111110012806566", name="Ayşe")
     lab.do("sms", **{"from": "+90", "to": "6738", "text": SMS})
     for member in ("M1", "M2"):
-        spend = {"holder": member, "product": "diesel", "points": 1, "proof": {}}
-        assert lab.reason("redeem", **spend) == ("declined", "not_activated")
+        told = lab.reason("redeem", holder=member, product="diesel", points=1, proof={})
+        assert told == ("declined", "not_activated")
 
 
 def test_a_lost_card_is_replaced_and_its_number_earns_no_more(lab: Lab) -> None:

@@ -4,6 +4,8 @@ from datetime import date
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from controller.domain.programmes.ledger import Ledger, Leg, Posting
 from controller.domain.programmes.offline import offline_limit, share_percent
@@ -174,6 +176,26 @@ def test_stations_together_spend_no_more_than_was_allotted() -> None:
     for age_ms in (0, 13 * HOUR_MS, 30 * HOUR_MS):
         assert sum(offline_limit(rule, one, 0, age_ms) for one in allotted) <= 1_000
     assert offline_limit(None, 1_000, 0, 0) == 0
+
+
+@given(
+    allotted=st.lists(st.integers(0, 5_000), min_size=1, max_size=6),
+    asked=st.lists(st.tuples(st.integers(0, 5), st.integers(1, 2_000), st.integers(0, 40)), max_size=60),
+)
+@settings(max_examples=100, deadline=None, derandomize=True)
+def test_whatever_offline_stations_spend_it_is_never_more_than_was_allotted(
+    allotted: list[int], asked: list[tuple[int, int, int]]
+) -> None:
+    """Each by itself, at any age of its last contact, and so all of them together."""
+    rule = shipped("lpg-pass").on(DAY).offline
+    spent = [0] * len(allotted)
+    for place, points, hours in asked:
+        station = place % len(allotted)
+        if points <= offline_limit(rule, allotted[station], spent[station], hours * HOUR_MS):
+            spent[station] += points
+            assert spent[station] <= allotted[station] * share_percent(rule, hours * HOUR_MS) // 100
+    assert all(one <= most for one, most in zip(spent, allotted, strict=True))
+    assert sum(spent) <= sum(allotted)
 
 
 def test_a_product_belongs_to_one_purse_only() -> None:

@@ -12,12 +12,12 @@ import sqlalchemy as sa
 from controller.domain.programme_records import Quoted, Redeemed
 from controller.domain.programmes.dates import LocalTime
 from controller.domain.programmes.rules import Product
-from controller.domain.records import Body, Delivery, RowName, Settlement, decode_body
+from controller.domain.records import Authorised, Body, Delivery, RowName, Settlement, decode_body
 from controller.domain.tokens import TokenKind, TokenRef
 from sync.hq.programmes.keeping import Keeping
 from sync.hq.programmes.ledger import NewEvent, ProgrammeLedger
 from sync.hq.programmes.routing import CARD, PHONE, PLATE, QR, VOUCHER
-from sync.hq.programmes.sales import Sold, of_delivery, product_of, redemption_of, sale_of, shown_of
+from sync.hq.programmes.sales import Sold, of_delivery, product_of, redemption_of, sale_of, shown_of, unknown_plate
 from sync.hq.programmes.tables import cursors, oddities, waiting
 from sync.hq.schema import branches, rows, sales
 
@@ -164,9 +164,16 @@ class _Reader:
         if sold.delivery.stamp.wall_ms > sold.received_ms:
             self._odd(sold.settlement, "the station's clock is ahead: taken as of when headquarters heard of it")
         self._made.add(sold.ref)
-        beside = self._keeping.names_with(sold.plate_key(self._programme)) if name else []
-        plate = next((each.removeprefix(PLATE) for each in beside if each.startswith(PLATE)), "")
-        yield sale_of(sold, product, name, plate, self._posting.local)
+        yield sale_of(sold, product, name, self._plate(sold) if name else "", self._posting.local)
+
+    def _plate(self, sold: Sold) -> str:
+        """The plate beside the token; empty for none, and where nothing is asked of one that nobody knows."""
+        plate_key = sold.plate_key(self._programme)
+        known = [name for name in self._keeping.names_with(plate_key) if name.startswith(PLATE)] if plate_key else []
+        if known:
+            return known[0].removeprefix(PLATE)
+        rules = self._posting.ledger.programme.on(self._posting.local.day(sold.at_ms))
+        return unknown_plate(plate_key) if plate_key and rules.plates is not None else ""
 
     def _redemption(self, body: Body, record: Redeemed, received_ms: int) -> Iterator[NewEvent]:
         history = self._posting.ledger.at(self._db, VOUCHER + record.voucher)
@@ -193,8 +200,14 @@ class _Reader:
         last = self._rows.one(RowName(bytes(sale.settled_epoch), sale.settled_seq))
         if first is None or last is None:
             return None
-        between = self._rows.between(delivery.seq, sale.settled_seq)
-        return Sold(self._station, first[0], last[0], of_delivery(between, delivery), last[1])
+        between = of_delivery(self._rows.between(delivery.seq, sale.settled_seq), delivery)
+        return Sold(self._station, first[0], last[0], between, last[1], self._told_plate(first[0]))
+
+    def _told_plate(self, delivery: Body) -> bytes:
+        authorised = delivery.record.authorised if isinstance(delivery.record, Delivery) else None
+        allowed = None if authorised is None else self._rows.one(authorised)
+        record = None if allowed is None else allowed[0].record
+        return record.evidence.plate_key if isinstance(record, Authorised) else b""
 
     def _name(self, token: TokenRef) -> str:
         """The token's name, of those that the programme knows; empty for none."""

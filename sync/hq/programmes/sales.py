@@ -34,6 +34,7 @@ class Sold:
     """A delivery with the settlement that counts. `quoted`: what the station quoted for it, in the journal's order.
 
     `received_ms`: when headquarters got the settlement: nothing happened later than that, whatever a clock says.
+    `told_plate`: the keyed hash of the plate that was told at the pump, beside the token that the fuel was let out on.
     """
 
     station: str
@@ -41,6 +42,7 @@ class Sold:
     settlement: Body
     quoted: tuple[Body, ...]
     received_ms: int
+    told_plate: bytes = b""
 
     @property
     def ref(self) -> str:
@@ -69,7 +71,8 @@ class Sold:
         """The vehicle's plate beside the token: its keyed hash; empty where none was told."""
         bound = [record.bound_plate for record in self._quotes() if record.programme == programme]
         told = [body.record.plate_key for body in self.quoted if isinstance(body.record, Presented)]
-        return next(filter(None, [*bound, *told]), b"")
+        # What was shown while it waited goes before what was told at the pump, as at the station.
+        return next(filter(None, bound), told[-1] if told else self.told_plate)
 
     def shown_after(self, programme: str) -> list[Body]:
         """Tokens that were shown when the fuel was out."""
@@ -85,6 +88,11 @@ class Sold:
             for body in self.quoted
             if isinstance(body.record, Quoted) and (not epoch or body.name.epoch == epoch)
         ]
+
+
+def unknown_plate(plate_key: bytes) -> str:
+    """What stands in the place of a plate that nobody has told headquarters: it is bound to nobody, like that one."""
+    return plate_key.hex().upper()
 
 
 def ref_of(station: str, row: RowName) -> str:
