@@ -28,7 +28,7 @@ from datetime import date, timedelta
 from typing import Literal
 
 from card_io.errors import NotOurCard
-from card_io.octets import Octets, day, day_of, number
+from card_io.octets import DAY_MAX, DAY_ZERO, Octets, day, day_of, number
 
 COUNTERS_FILE = 0x05
 COUNTERS_LENGTH = 47
@@ -36,6 +36,8 @@ COUNTERS_FORMAT = 1
 EPOCH_LENGTH = 8
 
 AHEAD = timedelta(days=1)  # by how much the day of two stations may differ: their clocks, and when their day begins
+FAR_AHEAD = timedelta(days=366)  # a day so far off comes from a wrong clock: nobody lives to see it end
+FIRST_DAY = DAY_ZERO + timedelta(days=1)  # the zero of the file is a card that was never used
 FILLS_MAX = 0xFF
 
 DebitState = Literal["open", "settled"]
@@ -109,6 +111,8 @@ class Counters:
         )
         if self.day is None and any(counted):
             raise ValueError("counters belong to a day")
+        if self.day == DAY_ZERO:
+            raise ValueError(f"the first day that a card can count is {FIRST_DAY}")
         self.encode()
 
     def used_on(self, today: date) -> Used:
@@ -143,8 +147,11 @@ class Counters:
         )
 
     def after_fill(self, today: date, volume_ml: int, amount_minor: int, odometer_km: int | None = None) -> Counters:
-        """With one more fill. A clock that went back counts on: it never gives a limit back."""
-        counted = today if self.day is None else max(self.day, today)
+        """With one more fill. A clock that went back counts on: it never gives a limit back.
+
+        Only a day that is further ahead than `FAR_AHEAD` is forgotten: it would hold the card for years.
+        """
+        counted = today if self.day is None or self.day - today > FAR_AHEAD else max(self.day, today)
         same_day = self.day == counted
         same_month = self.day is not None and (self.day.year, self.day.month) == (counted.year, counted.month)
         return replace(
@@ -225,3 +232,8 @@ class Counters:
             odometer_km,
             debit,
         )
+
+
+def countable(today: date) -> date:
+    """The nearest day that a card can count: a station's clock may stand in 1970."""
+    return min(max(today, FIRST_DAY), DAY_MAX)

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 from card_io.counters import EPOCH_LENGTH
 from card_io.errors import NotOurCard
-from card_io.octets import SECOND_ZERO, Octets, number
+from card_io.octets import SECOND_MAX, SECOND_ZERO, Octets, number
 
 FILLS_FILE = 0x04
 FILL_LENGTH = 32
@@ -74,3 +74,8 @@ class CardFill:
         volume_ml, amount_minor = parts.number(4), parts.number(5)
         epoch, seq, seconds = parts.take(EPOCH_LENGTH), parts.number(4), parts.number(4)
         return cls(station, epoch, seq, point, product, volume_ml, amount_minor, seconds + SECOND_ZERO)
+
+
+def keepable(at_s: int) -> int:
+    """The nearest time (Unix, seconds) that a record can have: a station's clock may stand in 1970."""
+    return min(max(at_s, SECOND_ZERO), SECOND_MAX)

@@ -10,6 +10,7 @@ from datetime import date, timedelta
 DAY_ZERO = date(2000, 1, 1)
 DAY_MAX = DAY_ZERO + timedelta(days=0xFFFF)
 SECOND_ZERO = 946_684_800  # 2000-01-01T00:00:00Z as Unix time: 32 bits then last until 2136
+SECOND_MAX = SECOND_ZERO + 0xFFFF_FFFF
 
 
 class Octets:

@@ -6,7 +6,7 @@ Knows no protocol of a reader, and not who may fuel.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from card_io.errors import ReleaseForged
 from card_io.facts import CardFacts
@@ -15,7 +15,7 @@ from card_io.release import verified_release
 from controller.decisions import refuse
 from controller.display import OPEN_STATES
 from controller.domain.card_reasons import card_reason
-from controller.domain.desk import CardCommand, CommandResult, ExpectCard, ReleasePurse
+from controller.domain.desk import CardCommand, CommandResult, ExpectCard, ExpectShown, ReleasePurse
 from controller.domain.names import RowName
 from controller.domain.purse_records import PurseReleased
 from controller.domain.reasons import CATALOGUE, Reason
@@ -31,6 +31,8 @@ from controller.store.writer import JournalUnwritable
 
 EXPECTED_S = 60
 """How long a till waits for the card of a pump that it named."""
+ShowCard = Callable[[ExpectShown, TokenRef, str], Awaitable[CommandResult]]
+"""Takes a card that was shown for a delivery at a till."""
 NO_POINT = 0
 """In the row of a card that was refused at a till, where nobody knows for which pump it was."""
 
@@ -58,7 +60,8 @@ class CardDesk:
         self._notes = notes
         self._station_number = station_number
         self._issuer_keys = issuer_keys
-        self._expected: dict[str, tuple[int, int]] = {}
+        self._expected: dict[str, tuple[ExpectCard | ExpectShown, int]] = {}
+        self.show: ShowCard | None = None
 
     async def listen_at_point(self, number: int, reader: CardReader) -> None:
         """What a fuelling point's reader says. Until cancelled."""
@@ -66,25 +69,28 @@ class CardDesk:
 
     async def listen_at_till(self, till: str, reader: CardReader) -> None:
         """What a till's reader says. Until cancelled."""
-        await self._listen(f"reader of till {till}", reader, lambda: self._point_for(till))
+        await self._listen(f"reader of till {till}", reader, lambda: self._point_for(till), till)
 
     async def command(self, command: CardCommand, till: str) -> CommandResult:
         """A till's word on cards."""
         if isinstance(command, ReleasePurse):
             reason = await self._release(command, till)
         else:
-            reason = self._expect(command, till)
+            if isinstance(command, ExpectCard) and command.point not in self._points:
+                return refuse(command.command_id, Reason.POINT_UNKNOWN)
+            reason = None
+            self._expected[till] = (command, self._site.clock.now().mono_us + EXPECTED_S * US_PER_S)
         if reason is not None:
             return refuse(command.command_id, reason)
         return CommandResult(command.command_id, done=True)
 
     # ---- inside
 
-    async def _listen(self, where: str, reader: CardReader, point_of: Callable[[], int | None]) -> None:
+    async def _listen(self, where: str, reader: CardReader, point_of: Callable[[], int | None], till: str = "") -> None:
         async for event in reader.events():
             match event:
                 case CardPresented(facts):
-                    await self._presented(where, reader, facts, point_of)
+                    await self._presented(where, reader, facts, point_of, till)
                 case CardRefused():
                     self._taken_off(reader)
                     self._site.trouble(where, event.text)
@@ -101,7 +107,7 @@ class CardDesk:
         await asyncio.Event().wait()
 
     async def _presented(
-        self, where: str, reader: CardReader, facts: CardFacts, point_of: Callable[[], int | None]
+        self, where: str, reader: CardReader, facts: CardFacts, point_of: Callable[[], int | None], till: str
     ) -> None:
         if facts.card_number is None:
             self._site.trouble(where, "This card proves nothing here: it has no fuel application")
@@ -128,7 +134,11 @@ class CardDesk:
             facts = self._purse.facts(token) or facts
             self._proven.proved(token.key, facts)
             self._notes.put_on(token, reader, facts)
-        point = point_of()
+        wanted = self._take_expected(till)
+        if isinstance(wanted, ExpectShown):
+            await self._show_for(wanted, token, till, where)
+            return
+        point = point_of() if wanted is None else wanted.point
         if point is None:
             self._site.trouble(where, "Name the pump of this card at the till first, then present it again")
             return
@@ -161,17 +171,22 @@ class CardDesk:
 
     def _point_for(self, till: str) -> int | None:
         """The pump that the attendant has named, or the only one that waits for somebody to pay."""
-        point, until_us = self._expected.pop(till, (None, 0))
-        if point is not None and self._site.clock.now().mono_us <= until_us:
-            return point
+        wanted = self._take_expected(till)
+        if wanted is not None:
+            return wanted.point if isinstance(wanted, ExpectCard) else None
         waiting = [number for number, point in self._points.items() if point.display.state in OPEN_STATES]
         return waiting[0] if len(waiting) == 1 else None
 
-    def _expect(self, command: ExpectCard, till: str) -> Reason | None:
-        if command.point not in self._points:
-            return Reason.POINT_UNKNOWN
-        self._expected[till] = (command.point, self._site.clock.now().mono_us + EXPECTED_S * US_PER_S)
-        return None
+    def _take_expected(self, till: str) -> ExpectCard | ExpectShown | None:
+        """What the attendant has said of the next card, if that was not too long ago."""
+        wanted, until_us = self._expected.pop(till, (None, 0))
+        return wanted if self._site.clock.now().mono_us <= until_us else None
+
+    async def _show_for(self, wanted: ExpectShown, token: TokenRef, till: str, where: str) -> None:
+        """For a sale, and for no pump: what cannot be stands on the screen until the card is taken away."""
+        assert self.show is not None  # the station has put its tills here
+        answer = await self.show(wanted, token, till)
+        self._site.trouble(where, None if answer.done else answer.text)
 
     async def _release(self, command: ReleasePurse, till: str) -> Reason | None:
         try:

@@ -3,7 +3,7 @@
 `controller.config` reads the file and puts the tables together.
 """
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Literal
@@ -38,11 +38,15 @@ class ProgrammesTable(_Table, frozen=True):
 
 
 class VatTable(_Table, frozen=True, kw_only=True):
-    """A rate of tax, in percent ("20"), from a day on. Prices include it. `grade`: its code; without one, of all."""
+    """A rate of tax, in percent ("20"), from a day on. Prices include it.
+
+    Of one `grade`, by its code, or of all grades of a `product` of the programmes; without either, of all grades.
+    """
 
     since: date = msgspec.field(name="from")
     rate: str
     grade: str = ""
+    product: Product | None = None
 
 
 def check_programmes(
@@ -65,13 +69,14 @@ def check_programmes(
     return tuple(found.values())
 
 
-def check_vat(tables: tuple[VatTable, ...], grades: Container[str], wrong: Wrong) -> tuple[VatRate, ...]:
-    """The rates. `grades`: the codes that there are."""
+def check_vat(
+    tables: tuple[VatTable, ...], products: Mapping[str, Product | None], wrong: Wrong
+) -> tuple[VatRate, ...]:
+    """The rates. `products`: by the codes of all grades that there are."""
     rates: dict[tuple[str, date], VatRate] = {}
     for index, table in enumerate(tables):
-        if table.grade and table.grade not in grades:
-            raise wrong(f"vat[{index}].grade", f"{table.grade!r} is no grade of this station")
-        if (table.grade, table.since) in rates:
+        codes = _taxed(table, products, f"vat[{index}]", wrong)
+        if any((code, table.since) in rates for code in codes):
             raise wrong(f"vat[{index}].from", f"{table.since}: another rate begins on this day already")
         try:
             value, decimals = parse_decimal(table.rate)
@@ -82,8 +87,22 @@ def check_vat(tables: tuple[VatTable, ...], grades: Container[str], wrong: Wrong
                 f"vat[{index}].rate", f"{table.rate!r}: expected 0 to {VAT_PERCENT_MAX} percent, such as 20 or 8.5"
             )
         basis_points = value * power_of_ten(VAT_DECIMALS - decimals)
-        rates[table.grade, table.since] = VatRate(table.grade, table.since.toordinal(), basis_points)
+        for code in codes:
+            rates[code, table.since] = VatRate(code, table.since.toordinal(), basis_points)
     return tuple(rates.values())
+
+
+def _taxed(table: VatTable, products: Mapping[str, Product | None], where: str, wrong: Wrong) -> list[str]:
+    """The grades of a rate; an empty code stands for all of them."""
+    if table.grade and table.grade not in products:
+        raise wrong(f"{where}.grade", f"{table.grade!r} is no grade of this station")
+    if table.product is None:
+        return [table.grade]
+    codes = [code for code, product in products.items() if product == table.product]
+    if table.grade or not codes:
+        what = "give one of product and grade" if table.grade else "no grade of this station is that"
+        raise wrong(f"{where}.product", f"{table.product}: {what}")
+    return codes
 
 
 def product_of(code: str, named: Product | None) -> Product | None:

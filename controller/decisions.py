@@ -172,7 +172,8 @@ class Decisions:
             await self._site.write_surely(Released(authorisation[0], why, sure and not self._deaf))
 
     def refused(self, state: PointState, reason: Reason, token: str | None = None) -> Reason:
-        """Show why nothing was let go, unless a stop came meanwhile: that stays what the tile says."""
+        """Ask nothing more, and show why nothing was let go, unless a stop came: that stays what the tile says."""
+        self._pending = None
         if self.stopped:
             self.show_stopped()
         else:
@@ -285,7 +286,6 @@ class Decisions:
         """This is the grade, or the nozzle. The reason if it cannot be; a slip of the keys ends nothing."""
         reason = self.lifted.name(typed)
         if reason is Reason.PRICE_NOT_SHOWN:
-            self._pending = None
             return self.refused(PointState.ERROR, reason)
         return reason
 

@@ -3,6 +3,7 @@
 Each is a row of the journal. Knows no pump and no sale.
 """
 
+import asyncio
 from datetime import date, datetime, timedelta
 
 from card_io.errors import ReleaseForged
@@ -33,22 +34,13 @@ class Manager:
 
     def __init__(self, site: Site) -> None:
         self._site = site
+        self._allotting = asyncio.Lock()
+        """One allotment after the other: two tills that give another sum one id must not both hear that it is done."""
 
     async def allot(self, command: Allot, till: str) -> CommandResult:
         """Money that headquarters has set apart. An id that is known already adds nothing, if the rest is the same."""
-        pot = self._pot(command)
-        if pot is None or not command.allotment_id or command.amount_minor <= 0:
-            return refuse(command.command_id, Reason.ALLOTMENT_INVALID)
-        known = self._site.books.usage.allotments.pots.get(pot)
-        if known is not None and command.allotment_id in known.ids:
-            if known.ids[command.allotment_id] != (command.amount_minor, self._midnight_ms(command.valid_until)):
-                return refuse(command.command_id, Reason.COMMAND_REUSED)
-            return CommandResult(command.command_id, done=True)
-        until_ms = self._until_ms(command.valid_until)
-        if until_ms is None:
-            return refuse(command.command_id, Reason.ALLOTMENT_INVALID)
-        row = Allotted(command.allotment_id, pot, command.amount_minor, till, command.command_id, until_ms)
-        return await self._write(command, row)
+        async with self._allotting:
+            return await self._allot(command, till)
 
     async def reset_odometer(self, command: ResetOdometer, till: str) -> CommandResult:
         """The last reading of a card or a plate is forgotten."""
@@ -62,7 +54,8 @@ class Manager:
         token = self._token(command)
         if token is None:
             return refuse(command.command_id, Reason.CARD_UNKNOWN)
-        return await self._write(command, PinUnlocked(token, till, command.command_id))
+        async with self._site.trying:  # a try that is being checked counts before, and not over this word
+            return await self._write(command, PinUnlocked(token, till, command.command_id))
 
     def answer_of_before(self, command: ManagerCommand, name: RowName) -> CommandResult | None:
         """The answer to a command that made this row, if it said the same. Some are others' to carry out."""
@@ -87,6 +80,21 @@ class Manager:
             case _:
                 same = False
         return CommandResult(command.command_id, done=True) if same else None
+
+    async def _allot(self, command: Allot, till: str) -> CommandResult:
+        pot = self._pot(command)
+        if pot is None or not command.allotment_id or command.amount_minor <= 0:
+            return refuse(command.command_id, Reason.ALLOTMENT_INVALID)
+        known = self._site.books.usage.allotments.pots.get(pot)
+        if known is not None and command.allotment_id in known.ids:
+            if known.ids[command.allotment_id] != (command.amount_minor, self._midnight_ms(command.valid_until)):
+                return refuse(command.command_id, Reason.COMMAND_REUSED)
+            return CommandResult(command.command_id, done=True)
+        until_ms = self._until_ms(command.valid_until)
+        if until_ms is None:
+            return refuse(command.command_id, Reason.ALLOTMENT_INVALID)
+        row = Allotted(command.allotment_id, pot, command.amount_minor, till, command.command_id, until_ms)
+        return await self._write(command, row)
 
     def _until_ms(self, last_day: str) -> int | None:
         """When an allotment ends; 0: never. None for what is no day, or over already."""

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 
+from card_io.counters import countable
 from card_io.facts import CardFacts
 from card_io.orders import NoteOrder
 from card_io.reader import CardReader
@@ -52,7 +53,7 @@ class PinNotes:
         if facts.counters.pin_tries == wrong:
             return
         reader_id = station_reader_id(self._station)
-        today = date.fromordinal(self._site.day_of(self._site.wall_ms))
+        today = countable(date.fromordinal(self._site.day_of(self._site.wall_ms)))
         order = NoteOrder(uid=facts.uid, today=today, reader_id=reader_id, pin_tries=wrong)
         changed = await reader.change(order)
         if changed.outcome != "applied" or changed.written is None:

@@ -13,7 +13,7 @@ import msgspec
 from controller.decisions import refuse
 from controller.domain.books import Sale, Unpaid
 from controller.domain.days import local_time
-from controller.domain.desk import AskPoints, CommandResult, PresentAfter, SendCode, Shown
+from controller.domain.desk import AskPoints, CommandResult, ExpectShown, PresentAfter, SendCode, Shown
 from controller.domain.headquarters import Headquarters
 from controller.domain.lists import ListState
 from controller.domain.memberships import Membership, PurseState
@@ -80,6 +80,12 @@ class ProgrammesDesk:
         """All that are used here, in the order of station.toml."""
         return [text.programme for text in self._used.values()]
 
+    @property
+    def point_worth_minor(self) -> int:
+        """What a point pays, where all programmes of this station that have points say the same; else 0."""
+        worth = {each.file.programme.point_worth_minor for each in self.programmes if each.purse_names}
+        return next(iter(worth or {1})) if len(worth) <= 1 else 0
+
     def product(self, grade: str) -> Product | None:
         """The programmes' word for a grade."""
         return self._products.get(grade)
@@ -113,13 +119,17 @@ class ProgrammesDesk:
         found = self._quote(buyer, unpaid.name, unpaid, tenders)
         return () if found is None else (found,)
 
-    async def present(
-        self, command: PresentAfter, unpaid: Unpaid | None, sale: Sale | None, till: str
-    ) -> CommandResult:
+    async def present(self, command: PresentAfter, shown_for: Unpaid | Sale, till: str) -> CommandResult:
         """A token is shown for a delivery that waits, or was paid: one of the two."""
         token, vehicle = self.token_of(command.shown), self._vehicle(command.shown)
         if isinstance(token, CommandResult):
             return msgspec.structs.replace(token, command_id=command.command_id)
+        return await self.present_token(command.command_id, token, vehicle, shown_for, till)
+
+    async def present_token(
+        self, command_id: str, token: TokenRef, vehicle: bytes, shown_for: Unpaid | Sale, till: str
+    ) -> CommandResult:
+        """The same of a token that is known, as a card at a till's reader is. `vehicle`: of the plate beside it."""
         buyer = self.buyer(token, vehicle)
         reason = token_reason(buyer)
         if buyer.member is not None and self.programme(buyer.member.programme) is None:
@@ -127,19 +137,23 @@ class ProgrammesDesk:
         if reason is None and buyer.member is None:
             reason = ProgrammeReason.CARD_UNKNOWN
         if reason is not None:
-            return refused(command.command_id, reason)
+            return refused(command_id, reason)
         try:
-            if unpaid is not None:
-                return await self._present_waiting(command, unpaid, buyer, till)
-            assert sale is not None  # the tills found one of the two
-            return await self._present_paid(command, sale, buyer, till)
+            if isinstance(shown_for, Unpaid):
+                answer = await self._present_waiting(command_id, shown_for, buyer, till)
+            else:
+                answer = await self._present_paid(command_id, shown_for, buyer, till)
         except JournalUnwritable:
-            return refuse(command.command_id, Reason.JOURNAL_FULL)
+            return refuse(command_id, Reason.JOURNAL_FULL)
+        return self._with_worth(answer, token)
 
-    def answer_of_before(self, command: PresentAfter, name: RowName) -> CommandResult | None:
+    def answer_of_before(self, command: PresentAfter | ExpectShown, name: RowName) -> CommandResult | None:
         """The answer to a command that made this row, if it said the same."""
         members = self._site.books.members
         delivery = members.commands.get(name.text)
+        if isinstance(command, ExpectShown):
+            same = delivery is not None and delivery.text == command.delivery_id
+            return CommandResult(command.command_id, done=True) if same else None
         token = self.token_of(command.shown)
         if delivery is None or delivery.text != command.delivery_id or isinstance(token, CommandResult):
             return None
@@ -159,7 +173,8 @@ class ProgrammesDesk:
         outcome = await self.ask_points(token, question)
         if isinstance(outcome.answer, PointsAnswer):
             text = self._points_text(token, outcome.answer.purses, outcome.answer.as_of_ms)
-            return CommandResult(command.command_id, done=True, text=text)
+            answer = CommandResult(command.command_id, done=True, text=text)
+            return self._with_worth(answer, token, outcome.answer.programme)
         if outcome.heard is Heard.REFUSED and outcome.reason:
             return refused(command.command_id, outcome.reason, outcome.text)
         buyer = self.buyer(token)
@@ -167,7 +182,8 @@ class ProgrammesDesk:
         if member is None:
             return refused(command.command_id, token_reason(buyer) or ProgrammeReason.CARD_UNKNOWN)
         text = self._points_text(token, self._purses_here(member), member.as_of_ms)
-        return CommandResult(command.command_id, done=True, text=f"{text} (by the list: headquarters does not answer)")
+        text = f"{text} (by the list: headquarters does not answer)"
+        return self._with_worth(CommandResult(command.command_id, done=True, text=text), token)
 
     async def ask_points(self, token: TokenRef, question: str) -> Outcome:
         """Headquarters' word on a token's points."""
@@ -218,6 +234,13 @@ class ProgrammesDesk:
 
     # ---- inside
 
+    def _with_worth(self, answer: CommandResult, token: TokenRef, programme: str = "") -> CommandResult:
+        """With what a point of this token's programme pays, where that is known here."""
+        member = self.buyer(token).member
+        found = self.programme(programme or (member.programme if member is not None else ""))
+        worth_minor = 0 if found is None else found.file.programme.point_worth_minor
+        return msgspec.structs.replace(answer, point_worth_minor=worth_minor) if answer.done else answer
+
     def _vehicle(self, shown: Shown) -> bytes:
         """The plate that was told beside another token."""
         if not shown.plate or not (shown.card or shown.qr or shown.phone or shown.voucher):
@@ -227,16 +250,16 @@ class ProgrammesDesk:
         except ValueError:
             return b""
 
-    async def _present_waiting(self, command: PresentAfter, unpaid: Unpaid, buyer: Buyer, till: str) -> CommandResult:
+    async def _present_waiting(self, command_id: str, unpaid: Unpaid, buyer: Buyer, till: str) -> CommandResult:
         own = unpaid.delivery.token
         named = own is not None and self.buyer(own).member is not None
         if named or unpaid.name.text in self._site.books.members.presented:
-            return refused(command.command_id, ProgrammeReason.ALREADY_PRESENTED)
-        row = Presented(unpaid.name, buyer.token, till, command.command_id, buyer.vehicle)
+            return refused(command_id, ProgrammeReason.ALREADY_PRESENTED)
+        row = Presented(unpaid.name, buyer.token, till, command_id, buyer.vehicle)
         await self._site.write(row)
-        return CommandResult(command.command_id, done=True)
+        return CommandResult(command_id, done=True)
 
-    async def _present_paid(self, command: PresentAfter, sale: Sale, buyer: Buyer, till: str) -> CommandResult:
+    async def _present_paid(self, command_id: str, sale: Sale, buyer: Buyer, till: str) -> CommandResult:
         assert buyer.member is not None  # `present` has looked
         text = self._used[buyer.member.programme]
         time = LocalTime(text.programme.zone)
@@ -250,13 +273,13 @@ class ProgrammesDesk:
         elif day != time.day(self._site.wall_ms):
             reason = ProgrammeReason.PRESENT_TOO_LATE
         if reason is not None:
-            return refused(command.command_id, reason)
+            return refused(command_id, reason)
         row = self._quote(buyer, sale.name, Unpaid(sale.name, sale.delivery, sale.ended_ms), sale.settlement.tenders)
         if row is None:
-            return refused(command.command_id, ProgrammeReason.PRODUCT_NOT_ALLOWED)
-        row = msgspec.structs.replace(row, shown_after=True, till=till, command_id=command.command_id)
+            return refused(command_id, ProgrammeReason.PRODUCT_NOT_ALLOWED)
+        row = msgspec.structs.replace(row, shown_after=True, till=till, command_id=command_id)
         await self._site.write(row)
-        return CommandResult(command.command_id, done=True, receipt=self._on_quoted(sale))
+        return CommandResult(command_id, done=True, receipt=self._on_quoted(sale))
 
     def _quote(self, buyer: Buyer, name: RowName, unpaid: Unpaid, tenders: tuple[Tender, ...]) -> Quoted | None:
         product = self._products.get(unpaid.delivery.grade)

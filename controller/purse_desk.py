@@ -11,9 +11,9 @@ import logging
 from dataclasses import dataclass, field, replace
 from datetime import date
 
-from card_io.counters import CardDebit, PurseIntent, Use
+from card_io.counters import CardDebit, PurseIntent, Use, countable
 from card_io.facts import CardFacts
-from card_io.fills import CardFill
+from card_io.fills import CardFill, keepable
 from card_io.orders import DebitOrder, RefundOrder, ResolveOrder, Unresolved
 from card_io.reader import CardReader
 from card_io.transaction import Changed, CommitProof
@@ -292,7 +292,7 @@ class PurseDesk:
             product=0,
             volume_ml=fill.volume_ml,
             amount_minor=fill.amount_minor,
-            at_s=fill.at_ms // MS_PER_S,
+            at_s=keepable(fill.at_ms // MS_PER_S),
         )
 
     def _counted(self, limits: Limits, most_minor: int, price: UnitPrice) -> Counted:
@@ -303,8 +303,8 @@ class PurseDesk:
         return Counted(volume_ml, most_minor)
 
     def _today(self) -> date:
-        """The business day, as the journal counts."""
-        return date.fromordinal(self._site.day_of(self._site.wall_ms))
+        """The business day, as the journal counts, or the nearest that a card can count."""
+        return countable(date.fromordinal(self._site.day_of(self._site.wall_ms)))
 
     def _proof(
         self, key: bytes, act: CardAct, amount: int, name: RowName, proof: CommitProof | None

@@ -105,6 +105,8 @@ class Redeeming:
         voided = members.voided.get(request_id)
         if voided is not None and voided.reason:
             return refused(command.command_id, voided.reason)
+        if (locked := members.wrong_pins.get(request_id)) is not None:
+            return refused(command.command_id, ProgrammeReason.PIN_LOCKED if locked else ProgrammeReason.PIN_WRONG)
         if voided is not None or (request_id in members.intended and request_id not in self._undecided):
             return refuse(command.command_id, Reason.POINTS_NOT_HEARD)
         return None
@@ -231,14 +233,14 @@ class Redeeming:
         command, row = wanted.command, wanted.row
         pot = voucher_pot(wanted.voucher)
         rules = wanted.programme.on(LocalTime(wanted.programme.zone).day(self._site.wall_ms))
-        reason = self._why_not_here(wanted, rules, pot) or await self._pin(wanted, rules)
+        request_id = question_id(till, command.command_id, ASKED)
+        reason = self._why_not_here(wanted, rules, pot) or await self._pin(wanted, rules, request_id)
         if reason is None and command.points > self._left(rules, pot):
             reason = ProgrammeReason.INSUFFICIENT_POINTS
         if reason is not None:
             return refused(command.command_id, reason)
         assert row is not None  # `_why_not_here` has looked
         self._held[pot] = self._held.get(pot, 0) + command.points
-        request_id = question_id(till, command.command_id, ASKED)
         return Taken(self._row(wanted, request_id, programme=wanted.programme.name, pot=pot), {})
 
     def _why_not_here(self, wanted: _Wanted, rules: RuleSet, pot: str) -> ProgrammeReason | None:
@@ -267,7 +269,7 @@ class Redeeming:
         allotted = books.usage.allotments.pots[pot].allotted_minor
         return offline_limit(rules.offline, allotted, spent, self._site.contact_age_ms() or 0)
 
-    async def _pin(self, wanted: _Wanted, rules: RuleSet) -> ProgrammeReason | None:
+    async def _pin(self, wanted: _Wanted, rules: RuleSet, request_id: str) -> ProgrammeReason | None:
         """What comes of the driver's PIN. What is to be counted is on disk before anybody is told."""
         row, token, typed = wanted.row, wanted.token, wanted.command.pin
         assert row is not None  # `_why_not_here` has looked
@@ -286,9 +288,10 @@ class Redeeming:
             rows: list[Record] = []
             locks = not right and before + 1 >= rules.voucher.wrong_pins
             if before or not right:
-                rows.append(PinTried(token, row.pin_version, right=right, wrong=0 if right else before + 1))
+                wrong = 0 if right else before + 1
+                rows.append(PinTried(token, row.pin_version, right=right, wrong=wrong, request_id=request_id))
             if locks:
-                rows.append(PinLocked(token, row.pin_version))
+                rows.append(PinLocked(token, row.pin_version, request_id))
             if rows:
                 await self._site.write(*rows)
         if right:

@@ -4,6 +4,7 @@ A totaliser says what ran out (`controller.doubts`). Where a pump has none, or n
 what he says, and how he knows it, is a row of the journal. Knows no decision and no protocol.
 """
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -29,11 +30,14 @@ class Reservations:
         self._offline = offline
         self._since_us: dict[str, int] = {}
         self._shown: set[str] = set()
+        self._ending = asyncio.Lock()
+        """One word after the other: the second manager at once must hear that it is over."""
         site.on_change(self._look)
 
     async def end(self, command: Unreserve, till: str) -> CommandResult:
         """Do what a manager says of a reservation."""
-        reason = await self._end(command, till)
+        async with self._ending:
+            reason = await self._end(command, till)
         if reason is not None:
             return refuse(command.command_id, reason)
         return CommandResult(command.command_id, done=True)

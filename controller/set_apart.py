@@ -27,7 +27,7 @@ class SetApartHere:
         """Until cancelled."""
         while True:
             told = await self._told.get()
-            pot = account_pot(told.account)
+            pot = told.pot or account_pot(told.account)
             known = self._site.books.usage.allotments.pots.get(pot)
             if known is not None and told.allotment_id in known.ids:
                 continue

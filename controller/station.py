@@ -9,19 +9,17 @@ import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
-import msgspec
-
 from card_io.reader import CardReader
+from controller.balances import Balances
 from controller.card_desk import CardDesk
+from controller.charging import Charging
 from controller.config import LineTable, PointTable, StationConfig
 from controller.config_programmes import product_of
 from controller.contact import LastContact
-from controller.decisions import refuse
 from controller.devices import Devices
 from controller.domain.books import Books, Sale, Unpaid
 from controller.domain.days import BusinessDay
 from controller.domain.desk import (
-    AskBalance,
     Command,
     CommandResult,
     LinkView,
@@ -32,16 +30,13 @@ from controller.domain.desk import (
 )
 from controller.domain.headquarters import Headquarters, LinkState
 from controller.domain.meters import meter
-from controller.domain.quantities import money_text
-from controller.domain.questions import Heard
-from controller.domain.reasons import Reason
-from controller.domain.records import RowName, Started, Stopped
+from controller.domain.records import RowName, Started, Stopped, Tender
 from controller.domain.seams import Clock, Randomness
-from controller.domain.tokens import Assurance, card_token
 from controller.entitled import CardsProven, EntitledLists, EntitledPins, EntitledRules
 from controller.grants import HeadquartersGrants
 from controller.keypad_desk import KeypadDesk
 from controller.keypads import Keypad
+from controller.paying import account_tender, charged_tender, pays_itself
 from controller.pin_notes import PinNotes
 from controller.pincheck import InlinePins, PinChecker
 from controller.point import FuellingPoint
@@ -62,7 +57,7 @@ from controller.shown import verified_by
 from controller.site import JOURNAL_RETRY_S, Lists, Site
 from controller.store.journal import Journal
 from controller.store.writer import JournalUnwritable, JournalWriter
-from controller.tills import Tills, account_tender, pays_itself
+from controller.tills import Tills
 from controller.wire.tap import LineTap, Tap
 
 EPOCH_RANDOM_BYTES = 8
@@ -112,7 +107,6 @@ class Station:
         file = config.file
         self._clock = clock
         self._writer = writer
-        self._list_secret = list_secret
         self._readers = readers
         self._till_readers = till_readers or {}
         proven = CardsProven()
@@ -175,19 +169,22 @@ class Station:
             on_quoted=lambda sale: self._receipts.print_points(sale, self.site.books),
         )
         self._redeeming = Redeeming(self.site, self._programmes, headquarters)
+        self._charging = Charging(self.site, self._programmes, headquarters)
         self._tills = Tills(
             self.site,
             self.points,
             pricing=self._pricing,
             stop_all=self._stop_all,
             on_sale=self._print_receipt,
-            ask_balance=self._balance,
+            ask_balance=Balances(self.site, headquarters).ask,
             programmes=self._programmes,
             redeeming=self._redeeming,
+            charging=self._charging,
             cards=self._cards.command,
             managers=frozenset(till.id for till in file.tills if till.manager),
             devices=Devices(self.site, self.points, file.tills),
         )
+        self._cards.show = self._tills.show_card
         if headquarters is not None:
             writer.on_append(headquarters.rows_written)
             headquarters.on_state(self._link_changed)
@@ -249,9 +246,8 @@ class Station:
             point.meters.show_troubles()
         for sale in list(self.site.books.settled.values())[-UNSURE_RECEIPTS:]:
             self._receipts.print_all(sale, self.site.books)
-        for unpaid in list(self.site.books.unpaid.values()):
-            if pays_itself(unpaid):
-                await self._settle_on_account(unpaid)
+        for name in list(self.site.books.unpaid):
+            await self._delivered(name)
 
     async def run(self) -> None:
         """Until cancelled. A failure of a device never ends it; a fault in this program does, loudly."""
@@ -324,6 +320,7 @@ class Station:
             journal_head=self._writer.head_hash.hex(),
             sales=self.site.books.sums.sales,
             time_zone=file.station.time_zone,
+            point_worth_minor=self._programmes.point_worth_minor,
         )
         return self._snapshot
 
@@ -346,12 +343,14 @@ class Station:
     async def _delivered(self, name: RowName) -> None:
         unpaid = self.site.books.unpaid.get(name)
         if unpaid is not None and pays_itself(unpaid):
-            await self._settle_on_account(unpaid)
+            await self._settle_by_itself(unpaid, account_tender(unpaid))
+        elif unpaid is not None and self._charging.pays_by_itself(unpaid):
+            await self._settle_by_itself(unpaid, charged_tender(unpaid))
 
-    async def _settle_on_account(self, unpaid: Unpaid) -> None:
+    async def _settle_by_itself(self, unpaid: Unpaid, tenders: tuple[Tender, ...]) -> None:
         while True:
             try:
-                await self._tills.settle(unpaid, account_tender(unpaid), "", "")
+                await self._tills.settle(unpaid, tenders, "", "")
                 return
             except JournalUnwritable:
                 await self.site.sleep_s(JOURNAL_RETRY_S)
@@ -359,28 +358,6 @@ class Station:
     def _print_receipt(self, sale: Sale) -> str:
         """Give the slip of a settled sale to the printer's queue, once; returns its readable text."""
         return self._receipts.print(sale, self.site.books)
-
-    async def _balance(self, command: AskBalance, question: str) -> CommandResult:
-        try:
-            if command.card:
-                token = card_token(self._list_secret, command.card, Assurance.IDENTIFIED)
-            else:
-                token = self.site.plate(command.plate)
-        except ValueError as error:
-            return CommandResult(command.command_id, done=False, reason=Reason.CARD_UNKNOWN, text=str(error))
-        found = self.site.lists.look_up(token.key)
-        if found.row is None:
-            return refuse(command.command_id, Reason.CARD_UNKNOWN if command.card else Reason.PLATE_UNKNOWN)
-        if self._headquarters is None:
-            return refuse(command.command_id, Reason.HEADQUARTERS_SILENT)
-        balance = await self._headquarters.balance(found.row.account, question)
-        if balance.heard is Heard.ANSWERED:
-            text = f"{token.shown}: {money_text(balance.amount_minor, self.config.currency)}"
-            return CommandResult(command.command_id, done=True, text=text)
-        if balance.heard is Heard.REFUSED:
-            refusal = refuse(command.command_id, Reason.HEADQUARTERS_REFUSED)
-            return msgspec.structs.replace(refusal, text=balance.text or refusal.text)
-        return refuse(command.command_id, Reason.HEADQUARTERS_SILENT)
 
     def _link_changed(self, state: LinkState) -> None:
         self.site.trouble("headquarters", state.trouble or None)

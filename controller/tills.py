@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from controller.charging import Charging
 from controller.decisions import refuse
 from controller.devices import Devices
 from controller.domain.books import Books, Sale, Unpaid
@@ -27,6 +28,7 @@ from controller.domain.desk import (
     Command,
     CommandResult,
     ExpectCard,
+    ExpectShown,
     IdentifyPump,
     LeaseDelivery,
     ManagerCommand,
@@ -46,11 +48,12 @@ from controller.domain.desk import (
     UnlockPin,
     Unreserve,
 )
-from controller.domain.funds import Funds
 from controller.domain.reasons import CATALOGUE, Reason
 from controller.domain.records import Record, RowName, Settlement, Tender, TenderKind, TestMeasure, parse_row_name
 from controller.domain.seams import US_PER_MS
+from controller.domain.tokens import TokenRef
 from controller.manager import Manager
+from controller.paying import paid_answer, pays_itself, tenders_of, was_paid_by
 from controller.point import FuellingPoint
 from controller.pricing import Pricing
 from controller.programmes_desk import ProgrammesDesk, question_id
@@ -88,6 +91,7 @@ class Tills:
         ask_balance: Callable[[AskBalance, str], Awaitable[CommandResult]],
         programmes: ProgrammesDesk,
         redeeming: Redeeming,
+        charging: Charging,
         cards: Callable[[CardCommand, str], Awaitable[CommandResult]],
         managers: frozenset[str] = frozenset(),
         devices: Devices,
@@ -110,8 +114,9 @@ class Tills:
         self._ask_balance = ask_balance
         self._programmes = programmes
         self._redeeming = redeeming
+        self._charging = charging
         self._points_asked: set[RowName] = set()
-        """Deliveries that points are being taken for: nobody settles them otherwise meanwhile."""
+        """Deliveries that headquarters is asked for, of points or a code: nobody settles them otherwise meanwhile."""
         self._cards = cards
         self._leases: dict[RowName, _Lease] = {}
         self._answers: OrderedDict[tuple[str, str], _Answer] = OrderedDict()
@@ -183,9 +188,10 @@ class Tills:
         match command:
             case PayDelivery():
                 for sale in reversed(self._books.settled.values()):
-                    if sale.settlement_name == name and self._was_paid_by(sale, command):
-                        return _paid(command.command_id, sale, "")
-            case PresentAfter():
+                    redeemed = self._books.members.redeemed.get(sale.name.text)
+                    if sale.settlement_name == name and was_paid_by(sale, command, redeemed):
+                        return paid_answer(command.command_id, sale, "")
+            case PresentAfter() | ExpectShown():
                 if answer := self._programmes.answer_of_before(command, name):
                     return answer
             case CloseAsTest():
@@ -201,15 +207,6 @@ class Tills:
             case AuthorisePoint() | AnswerNeed() if self._authorised_at(name) in {command.point, None}:
                 return CommandResult(command.command_id, done=True)
         return refuse(command.command_id, Reason.COMMAND_REUSED)
-
-    def _was_paid_by(self, sale: Sale, command: PayDelivery) -> bool:
-        """Whether this sale is what the command asked for."""
-        redeemed = self._books.members.redeemed.get(sale.name.text)
-        points = (0, "") if redeemed is None else (redeemed.points, redeemed.voucher)
-        rest = [tender for tender in sale.settlement.tenders if tender.kind is not TenderKind.POINTS]
-        paid = (rest[0].kind, rest[0].given_minor) if rest else (command.tender, 0)
-        asked = (command.tender, command.given_minor), (command.points, "".join(command.voucher.split()))
-        return sale.name.text == command.delivery_id and asked == (paid, points)
 
     def _authorised_at(self, name: RowName) -> int | None:
         """Where this row allowed a delivery; 0 if it is of another kind, None if it is not remembered."""
@@ -257,7 +254,9 @@ class Tills:
                 return await self._manager.reset_odometer(command, till)
             case Unreserve():
                 return await self._reservations.end(command, till)
-            case ExpectCard() | ReleasePurse():
+            case ExpectShown() if isinstance(found := self._shown_for(command), Reason):
+                return refuse(command.command_id, found)
+            case ExpectCard() | ExpectShown() | ReleasePurse():
                 return await self._cards(command, till)
             case StopAll():
                 self._stop_all()
@@ -324,19 +323,29 @@ class Tills:
             found = self._mine(command, till)
             if isinstance(found, Reason):
                 return refuse(command.command_id, found)
-            if not (command.points or command.voucher):
+            with_points = bool(command.points or command.voucher)
+            if not with_points:
+                tenders = tenders_of(command, found.delivery.amount_minor, None)
+                if isinstance(tenders, Reason):
+                    return refuse(command.command_id, tenders)
+            if not with_points and command.tender is not TenderKind.PAY_AND_GO:
                 return await self._pay_with(command, found, till, None)
             self._points_asked.add(found.name)
         # Headquarters may take its time: other tills go on meanwhile.
         try:
-            taken = await self._redeeming.take(command, found, till)
+            if command.tender is TenderKind.PAY_AND_GO:
+                refusal = await self._charging.refusal(command, found, till)
+                if refusal is not None:
+                    return refusal
+            taken = await self._redeeming.take(command, found, till) if with_points else None
             if isinstance(taken, CommandResult):
                 return taken
             try:
                 async with self._settling:
                     return await self._pay_with(command, found, till, taken)
             finally:
-                self._redeeming.over(taken)
+                if taken is not None:
+                    self._redeeming.over(taken)
         finally:
             self._points_asked.discard(found.name)
 
@@ -356,35 +365,38 @@ class Tills:
 
     async def _pay_with(self, command: PayDelivery, found: Unpaid, till: str, taken: Taken | None) -> CommandResult:
         """Settle it, with the tills' lock held. What points leave was looked at before they were taken."""
-        paid_minor = 0 if taken is None else taken.row.worth_minor
-        rest_minor = found.delivery.amount_minor - paid_minor
-        if command.given_minor < rest_minor:
-            return refuse(command.command_id, Reason.TENDER_TOO_SMALL)
-        if command.tender is not TenderKind.CASH and command.given_minor > rest_minor:
-            # Change for a card would be cash paid out on it.
-            return refuse(command.command_id, Reason.TENDER_TOO_LARGE)
-        if command.tender is TenderKind.POINTS and (taken is None or rest_minor):
-            return refuse(command.command_id, Reason.POINTS_INVALID)
-        tenders: list[Tender] = []
-        if taken is not None:
-            tenders.append(Tender(TenderKind.POINTS, paid_minor, paid_minor))
-        if taken is None or rest_minor or command.given_minor:
-            tenders.append(Tender(command.tender, rest_minor, command.given_minor))
+        tenders = tenders_of(command, found.delivery.amount_minor, None if taken is None else taken.row)
+        if isinstance(tenders, Reason):
+            return refuse(command.command_id, tenders)
         try:
-            sale, receipt = await self._settle_locked(found, tuple(tenders), till, command.command_id, taken)
+            sale, receipt = await self._settle_locked(found, tenders, till, command.command_id, taken)
         except JournalUnwritable:
             return refuse(command.command_id, Reason.JOURNAL_FULL)
-        return _paid(command.command_id, sale, receipt)
+        return paid_answer(command.command_id, sale, receipt)
+
+    async def show_card(self, command: ExpectShown, token: TokenRef, till: str) -> CommandResult:
+        """A card at the till's own reader, which the attendant has said is for this delivery."""
+        async with self._settling:
+            found = self._shown_for(command)
+            if isinstance(found, Reason):
+                return refuse(command.command_id, found)
+            return await self._programmes.present_token(command.command_id, token, b"", found, till)
 
     async def _present(self, till: str, command: PresentAfter) -> CommandResult:
         async with self._settling:
-            found = self._find(command.delivery_id)
-            if isinstance(found, Unpaid):
-                return await self._programmes.present(command, found, None, till)
-            if found is not Reason.ALREADY_SETTLED:
+            found = self._shown_for(command)
+            if isinstance(found, Reason):
                 return refuse(command.command_id, found)
-            sale = self._books.settled[parse_row_name(command.delivery_id)]
-            return await self._programmes.present(command, None, sale, till)
+            return await self._programmes.present(command, found, till)
+
+    def _shown_for(self, command: PresentAfter | ExpectShown) -> Unpaid | Sale | Reason:
+        """The delivery that waits, or was paid."""
+        found = self._find(command.delivery_id)
+        if isinstance(found, Unpaid) and found.name in self._points_asked:
+            return Reason.POINTS_BEING_TAKEN
+        if found is Reason.ALREADY_SETTLED:
+            return self._books.settled[parse_row_name(command.delivery_id)]
+        return found
 
     async def _close_as_test(self, till: str, command: CloseAsTest) -> CommandResult:
         async with self._settling:
@@ -425,19 +437,3 @@ class Tills:
         self._leases.pop(unpaid.name, None)
         sale = self._books.settled[unpaid.name]
         return sale, self._on_sale(sale)
-
-
-def account_tender(unpaid: Unpaid) -> tuple[Tender, ...]:
-    """How a delivery on account pays itself, or one from a card's purse."""
-    amount_minor = unpaid.delivery.amount_minor
-    kind = TenderKind.CARD_PURSE if unpaid.delivery.funds is Funds.CARD_PURSE else TenderKind.ACCOUNT
-    return (Tender(kind, amount_minor, amount_minor),)
-
-
-def pays_itself(unpaid: Unpaid) -> bool:
-    return unpaid.delivery.funds is not Funds.NONE
-
-
-def _paid(command_id: str, sale: Sale, receipt: str) -> CommandResult:
-    change_minor = sum(tender.given_minor - tender.amount_minor for tender in sale.settlement.tenders)
-    return CommandResult(command_id, done=True, change_minor=change_minor, receipt=receipt)

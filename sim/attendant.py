@@ -4,7 +4,8 @@ Speaks to the station as a till does, in the desk's words, and looks through the
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import cycle
 from typing import Protocol
 
 from controller.domain.desk import (
@@ -17,6 +18,8 @@ from controller.domain.desk import (
     PayDelivery,
     PointState,
     PointView,
+    PresentAfter,
+    Shown,
     Snapshot,
     UnpaidView,
 )
@@ -51,13 +54,21 @@ class Attendant:
     """Serves until cancelled. `reaction_ms`: how long it takes to notice (least, most)."""
 
     def __init__(
-        self, desk: TillDesk, window: Window, clock: Clock, chance: Chance, reaction_ms: tuple[int, int] = (800, 3_000)
+        self,
+        desk: TillDesk,
+        window: Window,
+        clock: Clock,
+        chance: Chance,
+        reaction_ms: tuple[int, int] = (800, 3_000),
+        shown: Sequence[Shown | None] = (),
     ) -> None:
+        """`shown`: what customers who pay at the till show there for their points, in turn."""
         self._desk = desk
         self._window = window
         self._clock = clock
         self._chance = chance
         self._reaction_ms = reaction_ms
+        self._shown = cycle(shown or (None,))
         self._odometer_km = 10_000
 
     async def run(self) -> None:
@@ -92,6 +103,9 @@ class Attendant:
         leased = await self._desk.command(LeaseDelivery(self._id(), unpaid.delivery_id))
         if not leased.done:
             return
+        if (shown := next(self._shown)) is not None:
+            # A card that was shown at the pump already is not shown again: then this is refused.
+            await self._desk.command(PresentAfter(self._id(), unpaid.delivery_id, shown))
         tender, given_minor = TenderKind.BANK_CARD, unpaid.amount_minor
         if self._chance.one_in(2):
             tender = TenderKind.CASH

@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from controller.install import install
+from controller.machine import MachineClock
 from sim.chance import Chance
+from sim.club import with_members, with_programmes
 from sim.site import CARD_MASTER_BYTES, LINES, PLACES, STATION_ID, list_csv, station_toml
 
 TILL = "till-1"
@@ -139,18 +141,22 @@ class Backstage:
     # ---- inside
 
     def _write_files(self) -> None:
-        ports, cast = self.ports, self._cast
-        toml = station_toml(
-            line_ports={line: f"../ports/{line}" for line in LINES},
-            reader_ports={place.number: f"127.0.0.1:{port}" for place, port in zip(PLACES, ports.readers, strict=True)},
-            printer_port="../ports/printer",
-            api_port=ports.api,
-            headquarters=self.headquarters_url,
+        ports, cast, now_ms = self.ports, self._cast, MachineClock().now().wall_ms
+        toml = with_programmes(
+            station_toml(
+                line_ports={line: f"../ports/{line}" for line in LINES},
+                reader_ports={
+                    place.number: f"127.0.0.1:{port}" for place, port in zip(PLACES, ports.readers, strict=True)
+                },
+                printer_port="../ports/printer",
+                api_port=ports.api,
+                headquarters=self.headquarters_url,
+            )
         )
         card_key = Chance(cast.seed, "card key").random_bytes(CARD_MASTER_BYTES)
         (self.folder / LOGS).mkdir(parents=True)
         install(self.station_folder, toml, secrets.token_bytes, tills=(TILL, "till-2"), card_key=card_key)
-        (self.folder / "cards.csv").write_text(list_csv(), encoding="utf-8")
+        (self.folder / "cards.csv").write_text(with_members(list_csv(), now_ms), encoding="utf-8")
         (self.folder / "hq").mkdir()
         (self.folder / "hq" / "hq.toml").write_text(
             "simulated = true\n"

@@ -143,13 +143,14 @@ async def _serve(backstage: Backstage, sales: int) -> int:
     from controller.machine import MachineClock
     from sim.attendant import Attendant
     from sim.chance import Chance
+    from sim.club import SHOWN
     from sim.control import ControlClient
     from sim.till import RemoteTill
 
     clock = MachineClock()
     control = ControlClient(backstage.ports.control)
     till = RemoteTill(backstage.station_url, backstage.till_token(), control, clock)
-    attendant = Attendant(till, till.window, clock, Chance(1, TILL), reaction_ms=(100, 400))
+    attendant = Attendant(till, till.window, clock, Chance(1, TILL), reaction_ms=(100, 400), shown=SHOWN)
     jobs = [asyncio.ensure_future(till.follow()), asyncio.ensure_future(attendant.run())]
     try:
         printed: set[str] = set()

@@ -27,6 +27,7 @@ from controller.store.writer import InlineWriter
 from sim.attendant import Attendant, Bell
 from sim.cards.inline import InlineReader
 from sim.chance import Chance
+from sim.club import SHOWN, with_members, with_programmes
 from sim.customers import Customer, Pays, Quota, Street, Tempo, stream
 from sim.headquarters import LinkQuality, SimulatedHeadquarters
 from sim.loop import VirtualClock, VirtualLoop
@@ -153,12 +154,12 @@ class World:
             api_port=0,
             headquarters=None,
         )
-        return parse(text, self._folder / "station.toml")
+        return parse(with_programmes(text), self._folder / "station.toml")
 
     async def run(self) -> Report:
         """Live through all hours, close, and report."""
         csv_path = self._folder / "cards.csv"
-        csv_path.write_text(list_csv(), encoding="utf-8")
+        csv_path.write_text(with_members(list_csv(), START_MS), encoding="utf-8")
         config = self._config
         build(self._list_path, read_csv(csv_path, self._list_secret, config.currency, config.zone), 1)
         hours_us = self._plan.hours * HOUR_S * US_PER_S
@@ -166,7 +167,11 @@ class World:
         crash_times = sorted(chance.below(hours_us) for _ in range(self._plan.crashes))
         people = self._people(hours_us)
         attendant = Attendant(
-            self._desk(), self._street.standing.get, self._clock, Chance(self._plan.seed, "attendant")
+            self._desk(),
+            self._street.standing.get,
+            self._clock,
+            Chance(self._plan.seed, "attendant"),
+            shown=SHOWN,
         )
         serving = asyncio.ensure_future(attendant.run())
         for at_us in crash_times:

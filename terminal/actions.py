@@ -26,6 +26,8 @@ class Action:
     label: str
     help: str
     places: frozenset[Place]
+    above: bool = False
+    """In a row of its own, above the other buttons: there are too many for one."""
 
 
 ACTIONS: tuple[Action, ...] = (
@@ -35,11 +37,21 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("enter", "enter", "Enter", "Choose", "The fuel whose number is typed", CHOOSING),
     Action("f2", "f2", "F2", "Bank card", "Take the whole amount by bank card", PAYMENT),
-    Action("f3", "f3", "F3", "Show card", "In a payment: F3 card, F4 points, F5 balance, F6 code, F7 send it", PAYMENT),
-    Action("f4", "f4", "F4", "Points", "", PAYMENT),
-    Action("f5", "f5", "F5", "Balance", "", PAYMENT),
-    Action("f6", "f6", "F6", "Code", "", PAYMENT),
-    Action("f7", "f7", "F7", "Send code", "", PAYMENT),
+    Action(
+        "f3",
+        "f3",
+        "F3",
+        "Card",
+        "In a payment: F3 card, F4 points, F5 balance, F6 code, F7 send it",
+        PAYMENT,
+        above=True,
+    ),
+    Action("f4", "f4", "F4", "Points", "", PAYMENT, above=True),
+    Action("f5", "f5", "F5", "Balance", "", PAYMENT, above=True),
+    Action("f6", "f6", "F6", "Code", "", PAYMENT, above=True),
+    Action("f7", "f7", "F7", "Send", "", PAYMENT, above=True),
+    Action("f8", "f8", "F8", "Reader", "Also: F8 the next card at the reader is shown", PAYMENT, above=True),
+    Action("f9", "f9", "F9", "Charge", "Take it by the credit card that is linked to the card", PAYMENT, above=True),
     Action("f3", "f3", "F3", "Plate", "4 F3: on account: type a plate, +phone or *voucher, or scan a code", BOARD),
     Action("f4", "f4", "F4", "Card", "4 F4: the next card at this till's reader is for pump 4", BOARD),
     Action("f5", "f5", "F5", "Balance", "Ask for the balance of a card or a plate", BOARD),

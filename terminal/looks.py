@@ -24,7 +24,8 @@ Status #offer { width: 1fr; height: 1; }
 Result { height: 1; color: #7ee787; }
 Result.-bad { color: #ff7b72; text-style: bold; }
 
-KeyBar { height: 1; dock: bottom; background: #0d1117; }
+KeyBar { height: auto; dock: bottom; background: #0d1117; }
+.keys { height: 1; }
 KeyButton { width: auto; height: 1; padding: 0 1; margin-right: 1; background: #21262d; }
 KeyButton:hover { background: #388bfd; color: #ffffff; }
 #key-f12 { background: #d1242f; color: #ffffff; text-style: bold; dock: right; margin-right: 0; }

@@ -147,6 +147,16 @@ class ShowCard(Intent):
 
 
 @dataclass(frozen=True, slots=True)
+class CardAtReader(Intent):
+    """The next card at this till's reader is shown for the sale."""
+
+
+@dataclass(frozen=True, slots=True)
+class PayAndGo(Intent):
+    """Charge the whole amount to the credit cards that are linked to the card."""
+
+
+@dataclass(frozen=True, slots=True)
 class UsePoints(Intent):
     """Points shall pay a part."""
 
@@ -203,6 +213,8 @@ def press(pad: Pad, key: str, place: Place) -> Pressed:
             return Pad(point=key), Leave()
         if key == "f3":
             return EMPTY, ShowCard()
+        if key == "f8":
+            return EMPTY, CardAtReader()
         return EMPTY, Leave() if key in {"enter", "escape", "backspace", "f1", "f9"} else None
     return EMPTY, Leave() if key == "escape" else None
 
@@ -274,6 +286,8 @@ _IN_PAYMENT: dict[str, Intent] = {
     "f5": AskForPoints(),
     "f6": TypeProof(),
     "f7": SendTheCode(),
+    "f8": CardAtReader(),
+    "f9": PayAndGo(),
 }
 
 

@@ -47,17 +47,20 @@ class Payment:
     shown: Shown | None = None
     points: int = 0
     proof: str = ""
+    point_worth_minor: int = 1
+    """What a point pays; 0 where nobody has said it yet."""
 
     @property
     def due_minor(self) -> int:
-        """What is left to be paid with money, where a point is worth a minor unit; else the station says the change."""
-        return self.unpaid.amount_minor - self.points
+        """What is left to be paid with money."""
+        return self.unpaid.amount_minor - self.points * self.point_worth_minor
 
     def command(self, command_id: str, wish: Wish) -> PayDelivery:
         """The payment as the station is asked for it."""
         delivery_id = self.unpaid.delivery_id
         if not self.points:
-            return PayDelivery(command_id, delivery_id, wish.tender, wish.given_minor)
+            code = self.proof if wish.tender is TenderKind.PAY_AND_GO else ""
+            return PayDelivery(command_id, delivery_id, wish.tender, wish.given_minor, code=code)
         voucher = "" if self.shown is None else self.shown.voucher
         return PayDelivery(
             command_id,

@@ -7,7 +7,7 @@ and no HTTP.
 from collections.abc import Callable
 from dataclasses import replace
 
-from controller.domain.desk import AskPoints, PresentAfter, SendCode, Shown
+from controller.domain.desk import AskPoints, CommandResult, ExpectShown, PresentAfter, SendCode, Shown
 from terminal.effects import Back, Effects, OpenEntry, Send
 from terminal.payment import Payment, Phase
 from terminal.questions import CARD_DIGITS_MIN, PHONE_SIGN, VOUCHER_SIGN
@@ -40,6 +40,23 @@ class Points:
             self._say("This till has taken no money yet since it was started", True)
             return []
         return [OpenEntry("CARD SHOWN", WHAT, lambda typed: self._shown(delivery, typed))]
+
+    def card_at_reader(self, last: str) -> Effects:
+        """The next card at this till's reader is shown for the delivery that is open, or for `last`."""
+        payment = self._payment()
+        delivery = payment.unpaid.delivery_id if payment is not None else last
+        if not delivery:
+            self._say("This till has taken no money yet since it was started", True)
+            return []
+        return [Send(ExpectShown(self._new_id(), delivery))]
+
+    def is_worth(self, result: CommandResult) -> None:
+        """An answer has said what a point pays."""
+        payment = self._payment()
+        if payment is None or not result.point_worth_minor or result.point_worth_minor == payment.point_worth_minor:
+            return
+        points = payment.points if payment.points * result.point_worth_minor <= payment.unpaid.amount_minor else 0
+        self._changed(replace(payment, point_worth_minor=result.point_worth_minor, points=points))
 
     def balance(self) -> Effects:
         """Ask how many points there are."""
@@ -97,7 +114,10 @@ class Points:
             self._say("Points are a whole number", True)
             return []
         if payment is not None:
-            if int(typed) > payment.unpaid.amount_minor:
+            if int(typed) and not payment.point_worth_minor:
+                self._say("Ask for the balance first (F5): programmes differ here in what a point pays", True)
+                return []
+            if int(typed) * payment.point_worth_minor > payment.unpaid.amount_minor:
                 self._say("That is more than there is to pay", True)
                 return []
             self._changed(replace(payment, points=int(typed)))

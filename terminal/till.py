@@ -11,6 +11,7 @@ from controller.domain.desk import (
     LEASE_MS,
     STALE_AFTER_MS,
     AskBalance,
+    AskPoints,
     AuthorisePoint,
     Command,
     CommandResult,
@@ -33,6 +34,7 @@ from terminal.pad import (
     AskAccount,
     AskForPoints,
     AuthoriseCalling,
+    CardAtReader,
     ChooseFuel,
     DoNext,
     Hint,
@@ -40,6 +42,7 @@ from terminal.pad import (
     Leave,
     NameCard,
     Pad,
+    PayAndGo,
     PayCard,
     PayCash,
     Place,
@@ -147,6 +150,9 @@ class Till:
                 self._receipt = result.receipt or self._receipt
                 if self._payment is not None and result.receipt:
                     self._payment = replace(self._payment, receipt=result.receipt)
+                self._points.is_worth(result)
+            case AskPoints() if result.done:
+                self._points.is_worth(result)
             case AskBalance() if result.done and place is Place.BOARD:
                 return [OpenPaper("BALANCE", result.text)]
         self._say(result.text or said(command, result), bad=not result.done)
@@ -238,8 +244,12 @@ class Till:
                 return self._pay_cash(given, snapshot.decimals)
             case PayCard() if self._payment:
                 return self._pay(Wish(TenderKind.BANK_CARD, self._payment.due_minor))
+            case PayAndGo() if self._payment:
+                return self._pay(Wish(TenderKind.PAY_AND_GO, self._payment.due_minor))
             case ShowCard():
                 return self._points.show_card(self._paid_last)
+            case CardAtReader():
+                return self._points.card_at_reader(self._paid_last)
             case UsePoints():
                 return self._points.use()
             case AskForPoints():
@@ -283,7 +293,8 @@ class Till:
     # A payment
 
     def _open_payment(self, unpaid: UnpaidView) -> Effects:
-        self._payment = Payment(unpaid, Phase.OPENING, self._monotonic_ms())
+        worth_minor = self._snapshot.point_worth_minor if self._snapshot else 0
+        self._payment = Payment(unpaid, Phase.OPENING, self._monotonic_ms(), point_worth_minor=worth_minor)
         return [OpenPayment(), Send(LeaseDelivery(self._new_id(), unpaid.delivery_id))]
 
     def _pay_cash(self, given: str, decimals: int) -> Effects:

@@ -10,6 +10,7 @@ from controller.domain.desk import (
     Command,
     CommandResult,
     ExpectCard,
+    ExpectShown,
     PayDelivery,
     PresentAfter,
     SendCode,
@@ -30,6 +31,8 @@ def describe(command: Command) -> str:
             return f"the {need} for pump {point}"
         case ExpectCard(point=point):
             return f"the next card at this till is for pump {point}"
+        case ExpectShown():
+            return "the next card at this till is for this sale"
         case StopPoint(point=point):
             return f"stop pump {point}"
         case StopAll():

@@ -36,6 +36,8 @@ def test_shipped_programmes_and_files_are_taken(tmp_path: Path) -> None:
         ('[[vat]]\nfrom = "soon"\nrate = "20"', "vat[0].from"),
         ('[[vat]]\nfrom = 2020-01-01\nrate = "20"\ngrade = "milk"', "vat[0].grade: 'milk' is no grade"),
         ('[[vat]]\nfrom = 2020-01-01\nrate = "20"\n' * 2, "vat[1].from: 2020-01-01: another rate begins"),
+        ('[[vat]]\nfrom = 2020-01-01\nrate = "20"\nproduct = "cng"', "vat[0].product: cng: no grade of this station"),
+        ('[[vat]]\nfrom = 2020-01-01\nrate = "20"\nproduct = "diesel"\ngrade = "diesel"', "vat[0].product: diesel: g"),
     ],
 )
 def test_what_is_wrong_is_refused_with_file_and_key(tmp_path: Path, more: str, says: str) -> None:
@@ -45,3 +47,13 @@ def test_what_is_wrong_is_refused_with_file_and_key(tmp_path: Path, more: str, s
         parse(f"{TOML}\n{more}\n", tmp_path / "station.toml")
     assert says in str(error.value)
     assert "station.toml" in str(error.value)
+
+
+def test_a_rate_of_a_product_is_that_of_all_its_grades(tmp_path: Path) -> None:
+    text = TOML.replace('code = "gasoline"', 'code = "gasoline"\nproduct = "diesel"')
+    more = '[[vat]]\nfrom = 2023-07-10\nrate = "20"\nproduct = "diesel"\n'
+    config = parse(f"{text}\n{more}", tmp_path / "station.toml")
+    assert sorted((rate.grade, rate.basis_points) for rate in config.vat) == [("diesel", 2000), ("gasoline", 2000)]
+    twice = f'{more}[[vat]]\nfrom = 2023-07-10\nrate = "18"\ngrade = "gasoline"\n'
+    with pytest.raises(ConfigError, match="another rate begins on this day already"):
+        parse(f"{text}\n{twice}", tmp_path / "station.toml")

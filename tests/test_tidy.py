@@ -111,9 +111,10 @@ EDGES: dict[str, tuple[str, str]] = {
     "sync/transport.py": ("httpx", "the link's HTTP"),
     "sync/hq/account_commands.py": ("time", "the command line: when money was paid in"),
     "sync/hq/code_commands.py": ("os.urandom time", "the command line: when a code begins, and its nonce"),
-    "sync/hq/commands.py": (
+    "sync/hq/serve_command.py": ("time", "headquarters' clock begins here"),
+    "sync/hq/station_commands.py": (
         ".is_file() .mkdir() .read_bytes() os.fdopen os.open os.urandom time",
-        "the command line: headquarters' clock and chance begin here",
+        "the command line: a headquarters' folder, tokens and stations",
     ),
     "sync/hq/cards/commands.py": (
         ".exists() .read_bytes() .read_text() os.fsync",

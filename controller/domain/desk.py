@@ -132,6 +132,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     sales: int
     time_zone: str = ""
     """The station's, for the clocks of its tills: "Europe/Istanbul"; empty for the till's own."""
+    point_worth_minor: int = 1
+    """What a point pays, in minor units; 0 where the station's programmes differ: then an answer says it."""
 
 
 COMMAND_ID_LETTERS = 64
@@ -317,6 +319,12 @@ class ExpectCard(_Command, frozen=True, tag="expect_card"):
     point: int
 
 
+class ExpectShown(_Command, frozen=True, tag="expect_shown"):
+    """The next card at this till's own reader is shown for this delivery, which waits or was paid just now."""
+
+    delivery_id: str
+
+
 class ReleasePurse(_Command, frozen=True, tag="release_purse"):
     """Headquarters has taken over what a card's purse has still to get: `release` is the text that it signed."""
 
@@ -343,7 +351,7 @@ class ResetOdometer(_Command, frozen=True, tag="reset_odometer"):
     plate: Typed = ""
 
 
-CardCommand = ExpectCard | ReleasePurse
+CardCommand = ExpectCard | ExpectShown | ReleasePurse
 """What is done with cards, beside selling."""
 ManagerCommand = Allot | UnlockPin | Unreserve | ResetOdometer | ReleasePurse | ChangePrice
 """What only a manager says: he gives money, takes locks away, or changes what everybody pays."""
@@ -386,6 +394,7 @@ class CommandResult(msgspec.Struct, frozen=True):
     """The answer to a command. `reason` is a code of the catalogue when it was not done, `text` says it.
 
     `receipt` is the readable receipt of a payment; `change_minor` what is to be given back; `totals` what was read.
+    `point_worth_minor`: what a point of the holder who was asked for pays; 0 where nobody was.
     """
 
     command_id: str
@@ -395,3 +404,4 @@ class CommandResult(msgspec.Struct, frozen=True):
     change_minor: int = 0
     receipt: str = ""
     totals: tuple[NozzleTotal, ...] = ()
+    point_worth_minor: int = 0

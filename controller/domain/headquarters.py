@@ -20,11 +20,15 @@ class Granted(msgspec.Struct, frozen=True, array_like=True):
 
 
 class SetApart(msgspec.Struct, frozen=True, array_like=True):
-    """Money of an account that is set apart at the station; it counts once, however often it is told."""
+    """Money of an account that is set apart at the station; it counts once, however often it is told.
+
+    `pot`: where it is no account's money, but points of a voucher; below zero they are taken back.
+    """
 
     allotment_id: str
     account: str
     amount_minor: int
+    pot: str = ""
 
 
 class Balance(msgspec.Struct, frozen=True):

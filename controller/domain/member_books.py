@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
+from controller.domain.pin_records import PinLocked, PinTried
 from controller.domain.programme_records import (
     Presented,
     Quoted,
@@ -60,12 +61,14 @@ class MemberBooks(msgspec.Struct):
     """By request id: nobody here knows what became of it."""
     voided: dict[str, RedeemVoided] = {}
     """By request id: it came to nothing."""
+    wrong_pins: dict[str, bool] = {}
+    """By request id: a voucher's PIN was wrong; whether that locked it."""
     given: dict[str, list[Given]] = {}
     """By `holder_key`, in the order of the rows."""
     bound: dict[str, list[BoundPlate]] = {}
     """By `holder_key`: plates that were bound by purchases here."""
     spent: dict[str, int] = {}
-    """By pot: points of vouchers that were spent without headquarters."""
+    """By pot: points of vouchers that were spent here."""
     commands: dict[str, RowName] = {}
     """By row: the delivery for which a till's command showed a token."""
     rules: list[str] = []
@@ -94,6 +97,8 @@ class MemberBooks(msgspec.Struct):
             case RedeemVoided():
                 self.intended.pop(record.request_id, None)
                 _keep(self.voided, record.request_id, record)
+            case PinTried(right=False, request_id=request_id) | PinLocked(request_id=request_id) if request_id:
+                _keep(self.wrong_pins, request_id, isinstance(record, PinLocked))
             case Redeemed():
                 self._redeem(record, at_ms)
             case Settlement() | TestMeasure():
@@ -129,8 +134,10 @@ class MemberBooks(msgspec.Struct):
     def _redeem(self, record: Redeemed, at_ms: int) -> None:
         self.intended.pop(record.request_id, None)
         _keep(self.redeemed, record.delivery.text, record)
-        if record.offline:
-            self.spent[record.pot] = self.spent.get(record.pot, 0) + record.points
+        if record.voucher:
+            # Also what headquarters granted here: it takes that from what is set apart here first.
+            pot = voucher_pot(record.voucher)
+            self.spent[pot] = self.spent.get(pot, 0) + record.points
         if record.holder and not record.voucher:
             holder = holder_key(record.programme, record.holder)
             self._note(holder, Given(at_ms, at_ms, record.purse, -record.points, earned=False))

@@ -23,7 +23,7 @@ class Membership(msgspec.Struct, frozen=True, array_like=True):
     hashes of the holder's bound plates; `plates_waiting`: of those that were verified, and that a purchase binds.
     `plates_full`: another plate would be one too many; else `plates_free` more may be bound to this token.
     `per_litre_minor` or `percent_bp`: the contract's discount; at most one of them is above zero. `as_of_ms`: of the
-    balances, UTC.
+    balances, UTC. `pay_and_go`: credit cards are linked to it.
     """
 
     programme: str
@@ -44,3 +44,4 @@ class Membership(msgspec.Struct, frozen=True, array_like=True):
     as_of_ms: int = 0
     plates_waiting: tuple[bytes, ...] = ()
     plates_free: int = 1
+    pay_and_go: bool = False

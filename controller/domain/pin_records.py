@@ -13,7 +13,7 @@ class PinTried(msgspec.Struct, frozen=True, array_like=True, tag="pin_tried"):
     """A PIN was typed and was wrong, or was right after wrong ones. On disk before anybody is told.
 
     `wrong`: how many in a row, this one included; `version`: of the PIN it was tried against; `on_card`: what the card
-    itself counted before, of a PIN that it has.
+    itself counted before, of a PIN that it has; `request_id`: of the payment with a voucher for which it was typed.
     """
 
     token: TokenRef
@@ -21,13 +21,15 @@ class PinTried(msgspec.Struct, frozen=True, array_like=True, tag="pin_tried"):
     right: bool
     wrong: int
     on_card: int = 0
+    request_id: str = ""
 
 
 class PinLocked(msgspec.Struct, frozen=True, array_like=True, tag="pin_locked"):
-    """The last try was one too many: this token asks for no PIN any more at this station."""
+    """The last try was one too many: this token asks for no PIN any more at this station. `request_id`: as the try's."""
 
     token: TokenRef
     version: int
+    request_id: str = ""
 
 
 class PinNoted(msgspec.Struct, frozen=True, array_like=True, tag="pin_noted"):

@@ -124,10 +124,12 @@ def facts_of(sold: Sold, token: TokenRef) -> SaleFacts:
         volume_ml=sold.delivery.volume_ml,
         amount_minor=sold.delivery.amount_minor,
         cash_minor=paid[TenderKind.CASH],
-        electronic_minor=paid[TenderKind.BANK_CARD],
+        electronic_minor=sum(paid[kind] for kind in _ELECTRONIC),
+        pay_and_go_minor=paid[TenderKind.PAY_AND_GO],
         points_minor=paid[TenderKind.POINTS],
         card=token.shown.partition(_MASKED)[0] if token.kind is TokenKind.CARD else "",
         offline=sold.offline,
+        code_given=True,  # the till has asked for it before it settled
     )
 
 
@@ -208,6 +210,7 @@ def _discount(member: Membership) -> Discount | None:
     return Discount(percent_bp=member.percent_bp) if member.percent_bp else None
 
 
+_ELECTRONIC = (TenderKind.BANK_CARD, TenderKind.CARD_PURSE, TenderKind.PAY_AND_GO)
 _UNKNOWN = {
     TokenKind.CARD: Reason.CARD_UNKNOWN,
     TokenKind.QR: Reason.CARD_UNKNOWN,

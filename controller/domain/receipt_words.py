@@ -62,6 +62,7 @@ EN = ReceiptWords(
         TenderKind.ACCOUNT: "Account",
         TenderKind.CARD_PURSE: "Card purse",
         TenderKind.POINTS: "Points",
+        TenderKind.PAY_AND_GO: "Pay-and-go",
     },
     tokens={
         TokenKind.CARD: "Card",
@@ -119,6 +120,7 @@ TR = ReceiptWords(
         TenderKind.ACCOUNT: "Cari hesap",
         TenderKind.CARD_PURSE: "Kart bakiyesi",
         TenderKind.POINTS: "Puan",
+        TenderKind.PAY_AND_GO: "ÖDEGEÇ",
     },
     tokens={
         TokenKind.CARD: "Kart",
@@ -176,6 +178,7 @@ VI = ReceiptWords(
         TenderKind.ACCOUNT: "Tài khoản",
         TenderKind.CARD_PURSE: "Tiền trên thẻ",
         TenderKind.POINTS: "Điểm",
+        TenderKind.PAY_AND_GO: "Thẻ tín dụng liên kết",
     },
     tokens={
         TokenKind.CARD: "Thẻ",
@@ -233,6 +236,7 @@ UK = ReceiptWords(
         TenderKind.ACCOUNT: "Рахунок",
         TenderKind.CARD_PURSE: "Гаманець картки",
         TenderKind.POINTS: "Бали",
+        TenderKind.PAY_AND_GO: "Прив'язана картка",
     },
     tokens={
         TokenKind.CARD: "Картка",

@@ -63,6 +63,8 @@ class TenderKind(StrEnum):
     """From the value on the card itself."""
     POINTS = "points"
     """With points of a fuel programme, or with a voucher of them (`Redeemed`)."""
+    PAY_AND_GO = "pay_and_go"
+    """Charged by headquarters to the credit cards that are linked to the card."""
 
 
 class Tender(msgspec.Struct, frozen=True, array_like=True):

@@ -34,6 +34,7 @@ MEMBER_COLUMNS = (
     "as_of",
     "plates_waiting",
     "plates_free",
+    "pay_and_go",
 )
 """In the order of `Membership`'s fields."""
 
@@ -63,6 +64,7 @@ class MemberColumns:
             lambda text: moment_ms(text.strip()),
             self._plates,
             lambda text: plates(text) if text.strip() else Membership("", "").plates_free,
+            yes,
         )
         self._parses = dict(zip(MEMBER_COLUMNS, parses, strict=True))
 

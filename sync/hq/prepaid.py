@@ -12,6 +12,7 @@ import msgspec
 import sqlalchemy as sa
 
 from controller.domain.headquarters import SetApart
+from controller.domain.member_books import voucher_pot
 from sync.hq.hold import StoreError
 from sync.hq.prepaid_rows import RESERVED, VOIDED
 from sync.hq.prepaid_tables import accounts, allotments, allotted_fills, grants, payments
@@ -21,6 +22,8 @@ Commit = Callable[[], AbstractContextManager[sa.Connection]]
 """One transaction of headquarters' database."""
 TOLD_MAX = 16
 """Allotments in one acknowledgement; the rest comes with the next."""
+VOUCHERS = voucher_pot("")
+"""How the pots of vouchers begin, which the fuel programmes set apart: no account has such a name."""
 
 
 class AccountRefused(StoreError):
@@ -48,6 +51,8 @@ class Prepaid:
 
     def pay_in(self, account: str, payment_id: str, amount_minor: int, now_ms: int) -> AccountView:
         """Money has come, or goes back (below zero). AccountRefused; the same again changes nothing."""
+        if account.startswith(VOUCHERS):
+            raise AccountRefused(f"{account} is no name for an account: {VOUCHERS} stands before those of vouchers")
         with self._commit() as db:
             if not db.execute(sa.select(accounts).where(accounts.c.account == account).with_for_update()).first():
                 db.execute(sa.insert(accounts).values(account=account, opened_ms=now_ms))
@@ -138,10 +143,16 @@ def allotments_due(db: sa.Connection, station: str) -> tuple[SetApart, ...]:
     """What is set apart at this station and not in its journal yet, the oldest first."""
     query = sa.select(allotments).where(allotments.c.station_id == station, allotments.c.arrived.is_(False))
     found = db.execute(query.order_by(allotments.c.booked_ms, allotments.c.allotment_id).limit(TOLD_MAX))
-    return tuple(SetApart(each.allotment_id, each.account, each.amount_minor) for each in found)
+    return tuple(_told(each.allotment_id, each.account, each.amount_minor) for each in found)
 
 
 # ---- inside
+
+
+def _told(allotment_id: str, account: str, amount_minor: int) -> SetApart:
+    if account.startswith(VOUCHERS):
+        return SetApart(allotment_id, "", amount_minor, account)
+    return SetApart(allotment_id, account, amount_minor)
 
 
 def _view(db: sa.Connection, account: str) -> AccountView:

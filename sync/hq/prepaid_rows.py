@@ -21,10 +21,12 @@ from controller.domain.records import (
     TenderKind,
     Unreserved,
 )
-from sync.hq.prepaid_tables import allotments, allotted_fills, grants
-from sync.hq.schema import postings
+from sync.hq.prepaid_tables import allotments, allotted_fills, ended, grants
+from sync.hq.schema import oddities, postings
 
 RESERVED, VOIDED, SETTLED = "reserved", "voided", "settled"
+TOLD_TWICE = "runs_out_again"
+"""The oddity of a totaliser's word on an authorisation that is over already."""
 _ACCOUNT_POT = account_pot("")
 
 
@@ -41,11 +43,7 @@ class PrepaidRows:
         for body in bodies:
             match body.record:
                 case Authorised() as record if (asked := grant_of(record)) is not None:
-                    self._grant(
-                        grants.c.command_id == grant_command(asked),
-                        authorised_seq=body.name.seq,
-                        authorised_epoch=body.name.epoch,
-                    )
+                    self._authorised(body.name, grant_command(asked))
                 case Delivery(funds=Funds.PREPAID) as record:
                     self._delivered(body.name, record)
                 case Settlement(delivery, tenders=tenders) if any(each.kind is TenderKind.ACCOUNT for each in tenders):
@@ -57,11 +55,22 @@ class PrepaidRows:
                 case _:
                     pass
 
+    def _authorised(self, name: RowName, command_id: str) -> None:
+        """Also where the grant was voided: a copy of the disk may deliver on it all the same."""
+        mine = grants.c.station_id == self._station, grants.c.command_id == command_id
+        free = sa.or_(grants.c.state == RESERVED, grants.c.authorised_seq.is_(None))
+        update = sa.update(grants).where(*mine, free)
+        self._db.execute(update.values(authorised_seq=name.seq, authorised_epoch=name.epoch))
+
     def _delivered(self, name: RowName, record: Delivery) -> None:
         if (authorised := record.authorised) is not None:
+            self._end(authorised)
             named = grants.c.authorised_seq == authorised.seq, grants.c.authorised_epoch == authorised.epoch
             if self._grant(*named, delivered_seq=name.seq, delivered_epoch=name.epoch):
                 return
+            mine = sa.select(grants.c.state).where(grants.c.station_id == self._station, *named)
+            if self._db.execute(mine.limit(1)).first() is not None:
+                return  # headquarters' own money: nothing that was set apart there is less
         self._fill(name, self._pot_of(record), record.amount_minor, posted=False)
 
     def _pot_of(self, record: Delivery) -> str:
@@ -81,6 +90,10 @@ class PrepaidRows:
     def _ran_out(self, name: RowName, record: Unreserved) -> None:
         """A delivery was lost, and this is what the totaliser told of it: it takes from the balance."""
         authorised = record.authorised
+        if not self._end(authorised):
+            odd = {**self._named(name), "what": TOLD_TWICE, "at_ms": self._now_ms}
+            self._db.execute(sa.insert(oddities).values(**odd))
+            return
         account = record.pot.removeprefix(_ACCOUNT_POT)
         if record.pot == HEADQUARTERS_POT:
             named = grants.c.authorised_seq == authorised.seq, grants.c.authorised_epoch == authorised.epoch
@@ -112,6 +125,14 @@ class PrepaidRows:
         """Change a grant that still reserves; whether there is one."""
         mine = grants.c.station_id == self._station, grants.c.state == RESERVED
         return bool(self._db.execute(sa.update(grants).where(*mine, *which).values(**values)).rowcount)
+
+    def _end(self, authorised: RowName) -> bool:
+        """It is over; False where it was already, on this branch of the station's rows or another."""
+        key = self._named(authorised)
+        if self._db.execute(sa.select(ended.c.seq).filter_by(**key)).first() is not None:
+            return False
+        self._db.execute(sa.insert(ended).values(**key))
+        return True
 
     def _fill(self, name: RowName, account: str, amount_minor: int, *, posted: bool) -> None:
         fill = {"account": account, "amount_minor": amount_minor, "posted": posted}

@@ -62,6 +62,17 @@ allotments = Table(
 )
 """What is set apart at stations. `arrived`: the station's journal has it; also where a manager typed it there."""
 
+ended = Table(
+    "authorisations_ended",
+    metadata,
+    Column("station_id", String(64), primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("epoch", LargeBinary(8), primary_key=True),
+    sqlite_with_rowid=False,
+)
+"""Authorisations (by their rows) of prepaid fuel whose delivery came, or what a totaliser told of it: a disk that went
+back has them open once more."""
+
 allotted_fills = Table(
     "allotted_fills",
     metadata,

@@ -27,6 +27,7 @@ from sync.hq import account_pages
 from sync.hq.answers import Answers
 from sync.hq.cards.claims import ClaimPage, page_of
 from sync.hq.config import Config
+from sync.hq.enrolment import STATIONS_PATH, Enrolment
 from sync.hq.hold import StoreError, StoreFull
 from sync.hq.ingest import Ingest
 from sync.hq.prepaid import AccountRefused, AccountView, Prepaid
@@ -40,7 +41,6 @@ from sync.hq.store import Store, Totals
 from sync.wire import (
     BATCHES_PATH,
     MAX_MESSAGE_BYTES,
-    PUBLIC_KEY_BYTES,
     REQUESTS_PATH,
     NameReused,
     NotThisJournal,
@@ -52,7 +52,6 @@ from sync.wire import (
     check_station_id,
 )
 
-STATIONS_PATH = "/v1/stations"
 STOP_WITHIN_S = 5
 """An open connection does not keep the server from ending longer than this."""
 BACKLOG = 512
@@ -80,25 +79,6 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
 
 class CannotListen(Exception):
     """The address cannot be had. The text says what to do."""
-
-
-class Enrolment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A station and its public key in hex, as `hq enrol` posts it to a running server."""
-
-    station: str
-    public_key: str
-    replace: bool = False
-
-    def checked_key(self) -> bytes:
-        """The key's bytes. WireError if the station or the key is none."""
-        check_station_id(self.station)
-        try:
-            key = bytes.fromhex(self.public_key)
-        except ValueError:
-            key = b""
-        if len(key) != PUBLIC_KEY_BYTES:
-            raise WireError(f"a public key is {2 * PUBLIC_KEY_BYTES} hex digits")
-        return key
 
 
 def build_app(

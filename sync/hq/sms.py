@@ -44,9 +44,10 @@ class Spool:
 
     def send(self, message: Sms) -> None:
         """A new file `TIME-NUMBER.json` in the folder, which is made if need be."""
-        self._number += 1
         at_ms = self._wall_ms()
-        path = self._folder / f"{at_ms}-{self._number:06d}.json"
+        path = self._next(at_ms)
+        while path.exists():  # another spool's of this process, in the same moment
+            path = self._next(at_ms)
         whole = msgspec.json.encode({"at_ms": at_ms, "phone": message.phone, "text": message.text})
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -58,3 +59,7 @@ class Spool:
             new.replace(path)
         except OSError as error:
             raise SmsUnsent(f"{path} cannot be written ({error.strerror}): make room and repeat") from error
+
+    def _next(self, at_ms: int) -> Path:
+        self._number += 1
+        return self._folder / f"{at_ms}-{self._number:06d}.json"

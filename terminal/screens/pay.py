@@ -17,7 +17,7 @@ _SAYS = {
     Phase.OPEN: "Enter: exact cash    500 Enter: cash    F2: bank card    F3: card shown    F4: points    Esc: back",
     Phase.PAYING: "The station is booking it …",
     Phase.DOUBT: "Enter: ask again whether it was booked (it is never booked twice)    Esc: back",
-    Phase.PAID: "Paid. Enter, or a pump's number    F3: card shown",
+    Phase.PAID: "Paid. Enter, or a pump's number    F3: card shown    F8: at the reader",
 }
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from textual.app import ComposeResult
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.events import Click
 from textual.message import Message
@@ -114,13 +114,16 @@ class KeyButton(Static):
         self.post_message(self.Pushed(self._key))
 
 
-class KeyBar(Horizontal):
-    """The buttons of a place."""
+class KeyBar(Vertical):
+    """The buttons of a place, in a row or two."""
 
     def __init__(self, place: Place) -> None:
         super().__init__()
         self._actions: Iterable[Action] = buttons(place)
 
     def compose(self) -> ComposeResult:
-        for action in self._actions:
-            yield KeyButton(action)
+        for above in (True, False):
+            row = [action for action in self._actions if action.above is above]
+            if row:
+                with Horizontal(classes="keys"):
+                    yield from map(KeyButton, row)

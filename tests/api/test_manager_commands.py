@@ -14,6 +14,7 @@ from controller.domain.desk import (
     CommandResult,
     ReleasePurse,
     ResetOdometer,
+    SeePlate,
     Snapshot,
     UnlockPin,
     Unreserve,
@@ -142,3 +143,19 @@ def test_an_odometer_is_forgotten(tmp_path: Path, client: type[FakeClient]) -> N
     (command,) = client.said
     assert isinstance(command, ResetOdometer)
     assert (command.card, command.plate) == ("", "34 ABC 123")
+
+
+def test_a_device_says_which_plate_it_has_read(tmp_path: Path, client: type[FakeClient]) -> None:
+    token = tmp_path / "camera-1.token"
+    token.write_text("b" * 48, encoding="ascii")
+    token.chmod(0o600)
+    words = ["see-plate", "4", "16 BCD 401", "--token-file", str(token)]
+    result = CliRunner().invoke(pump_commands.pump, words)
+    assert (result.exit_code, result.stdout) == (0, "pump 4: the plate was told\n"), result.output
+    (command,) = client.said
+    assert isinstance(command, SeePlate)
+    assert (command.point, command.plate) == (4, "16 BCD 401")
+    client.refuses = Reason.DEVICE_ONLY
+    result = CliRunner().invoke(pump_commands.pump, words)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert CATALOGUE[Reason.DEVICE_ONLY].attendant in result.stderr

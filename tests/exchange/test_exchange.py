@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import msgspec
 import pytest
@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sync.hq.exchange.office import ExchangeError, day_end_ms
-from sync.hq.exchange.packages import PackageError, Service, Traded, pack, read_kept, unpack
+from sync.hq.exchange.packages import IssuerKey, ListedCard, PackageError, Service, Traded, pack, read_kept, unpack
 from tests.exchange.issuers import DAY, NOON, ZONE, later, two
 
 A_DAY = timedelta(days=1)
@@ -89,6 +89,49 @@ def test_a_reversal_takes_back_what_was_exchanged() -> None:
     assert b.office.net("ACME", DAY + A_DAY).net_minor == 120_00
 
 
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"amount_minor": -1}, "is not what a-1 was"),
+        ({"amount_minor": 0}, "is not what a-1 was"),
+        ({"amount_minor": 999_999_00}, "below zero is what reverses another"),
+        ({"volume_ml": -1}, "is not what a-1 was"),
+        ({"card": "9999000011112222"}, "is not what a-1 was"),
+        ({"product": "diesel"}, "is not what a-1 was"),
+    ],
+)
+def test_a_reversal_takes_back_all_of_one_transaction_and_nothing_else(fields: dict[str, object], says: str) -> None:
+    """The buyer gets the whole sale back: the seller must not keep a part of what was paid for it."""
+    a, b = two()
+    a.sell(b, "a-1", 120_00)
+    b.take(a.day(b))
+    a.reverse("a-1", "a-1r")
+    package = _traded(a.day(b, DAY + A_DAY))
+    wrong = msgspec.structs.replace(package.transactions[0], **fields)
+    with pytest.raises(PackageError, match=says):
+        b.take(pack(msgspec.structs.replace(package, transactions=(wrong,)), a.key))
+    b.take(pack(package, a.key))
+    assert b.booked == ["a-1", "a-1r"]
+
+
+def test_nothing_is_reversed_twice_and_no_reversal_is() -> None:
+    a, b = two()
+    a.sell(b, "a-1", 120_00)
+    b.take(a.day(b))
+    a.reverse("a-1", "a-1r")
+    package = _traded(a.day(b, DAY + A_DAY))
+    again = msgspec.structs.replace(package.transactions[0], ref="a-1rr")
+    both = msgspec.structs.replace(package, transactions=(package.transactions[0], again))
+    with pytest.raises(PackageError, match="a-1rr reverses a-1, which was reversed before"):
+        b.take(pack(both, a.key))
+    b.take(pack(package, a.key))
+    for ref, says in (("a-1", "which was reversed before"), ("a-1r", "which is a reversal itself")):
+        wrong = msgspec.structs.replace(again, reverses=ref)
+        third = msgspec.structs.replace(package, sequence=3, day=DAY + 2 * A_DAY, transactions=(wrong,))
+        with pytest.raises(PackageError, match=says):
+            b.take(pack(third, a.key))
+
+
 def test_a_missing_package_is_asked_for_and_can_be_had_again() -> None:
     a, b = two()
     a.day(b)
@@ -151,6 +194,25 @@ def test_service_data_takes_the_place_of_all_before_and_old_cards_stay_known() -
     ]
 
 
+def test_a_package_that_the_partner_could_not_take_is_not_sent() -> None:
+    a, b = two()
+    cards = (*a.cards, ListedCard("GOLD-7", "C1"))
+    with pytest.raises(ExchangeError, match="BETA could not take this package, it is not sent: entry 6"):
+        a.service(b, cards=cards)
+    for number, public in ((300, a.public_key.hex()), (1, "9F")):
+        with pytest.raises(ExchangeError, match="it is not sent"):
+            a.office.service("BETA", lambda _: a.cards, (IssuerKey(number, public),), a.key, 0)
+    b.take(a.service(b))
+
+
+def test_a_name_or_zone_that_no_package_can_carry_is_refused() -> None:
+    a, b = two()
+    with pytest.raises(ExchangeError, match="'My Fuel' is no issuer's name"):
+        a.office.add_partner("My Fuel", b.public_key)
+    with pytest.raises(ExchangeError, match="'Kyiv' is no time zone"):
+        a.office.begin("ACME", a.key, "UAH", "Kyiv")
+
+
 def test_another_currency_is_not_netted() -> None:
     a, b = two()
     package = a.day(b)
@@ -205,6 +267,10 @@ def test_a_package_without_signature_from_a_stranger_or_for_another_is_refused()
         ({"at": datetime(2026, 1, 15, 12)}, "has no offset from UTC"),
         ({"amount_minor": -1}, "below zero is what reverses another"),
         ({"reverses": "a-0"}, "below zero is what reverses another"),
+        ({"at": datetime(1, 1, 1, tzinfo=UTC)}, "the time of a-1 cannot be"),
+        ({"at": datetime(2026, 1, 17, 12, tzinfo=UTC)}, "the time of a-1 cannot be"),
+        ({"ref": "a\x1b[2J"}, "no package"),
+        ({"station": "x\u009b31m"}, "no package"),
     ],
 )
 def test_what_cannot_be_in_a_package_is_refused(fields: dict[str, object], says: str) -> None:

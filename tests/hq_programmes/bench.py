@@ -46,6 +46,7 @@ SECRET = bytes(range(32))
 NOW_MS = to_ms(moment("2027-06-01T00:00:00+03:00", "at"))
 _FOLDS = {TokenKind.CARD: check_card_number, TokenKind.PLATE: fold_plate, TokenKind.PHONE: fold_phone}
 _PAID = {"cash": TenderKind.CASH, "electronic": TenderKind.BANK_CARD, "account": TenderKind.ACCOUNT}
+_PAID["pay_and_go"] = TenderKind.PAY_AND_GO
 
 
 def ms(at: str) -> int:

@@ -19,8 +19,8 @@ from tests.hq_programmes.test_five import K1, K2, enrolled, event
 NOW = "2026-01-10T00:00:00+03:00"
 
 
-def imported(office: Office, folder: Path, currency: str = "TRY") -> dict[bytes, ListRow]:
-    answer = office.desk.answer(ListAsk(office.name), ms(NOW))
+def imported(office: Office, folder: Path, currency: str = "TRY", now: str = NOW) -> dict[bytes, ListRow]:
+    answer = office.desk.answer(ListAsk(office.name), ms(now))
     assert isinstance(answer, ListAnswer)
     path = folder / "list.csv"
     path.write_text(list_csv(answer), encoding="utf-8")

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.domain.programme_records import Quoted, Redeemed
+from controller.domain.programme_records import Presented, Quoted, Redeemed
 from controller.domain.records import TenderKind
 from controller.domain.records import TestMeasure as Measured
 from controller.domain.tokens import Assurance, TokenKind, TokenRef, token_key
@@ -243,6 +243,23 @@ def test_points_of_a_voucher_spent_offline_are_taken_here() -> None:
     _, expected = laboratory("petrolimex-id", [*entered, redeemed])
     assert office.kept() == expected
     assert expected["points:fuel", "voucher:V1"] == 1_000
+
+
+def test_a_delivery_that_is_settled_a_thousand_rows_later_is_a_sale_as_any() -> None:
+    office, _ = positive()
+    at = "2027-05-05T10:00:00+03:00"
+    first = office.station.deliver_at(at, 100_000, 20_000, "diesel", None)
+    shown = office.station.write(Presented(first, token(K1), "till", "c1"))
+    assert shown.seq == first.seq + 1
+    for _ in range(3):
+        for _ in range(400):
+            office.station.deliver_at(at, 1, 1, "diesel", None)
+        office.sync()
+        office.post()
+    office.station.settle_by(first, [(TenderKind.CASH, 100_000)])
+    office.sync()
+    office.post()
+    assert office.kept()["points:fuel", "available:M1:fuel"] == 1_000
 
 
 def test_a_clock_ahead_does_not_let_points_expire() -> None:

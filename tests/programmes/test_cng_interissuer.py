@@ -283,3 +283,32 @@ def test_the_discount_of_a_month_does_not_help_the_same_months_balance() -> None
     lab.do("account.pay_in", "2026-02-28T23:59:59", contract="A", amount_minor=-100)
     lab.do("account.pay_in", "2026-03-01T00:00:00", contract="A", amount_minor=500)
     assert close(lab, "2026-03-02T00:00:00", "2026-02")["reason"] == "negative_balance"
+
+
+def test_of_two_orders_of_one_date_the_later_published_holds() -> None:
+    lab = cng(paid_in=1_000)
+    lab.do("order.publish", order="O2", valid_from="2026-01-01", tiers=[{"from_ml": 0, "discount_per_m3_minor": 7}])
+    gas(lab, 1_000, 1_000)
+    answer = close(lab, "2026-02-01T00:00:00")
+    assert (answer["act"]["order"], answer["discount_minor"]) == ("O2", 7_000)
+
+
+def test_tiers_may_stand_in_any_order() -> None:
+    lab = Lab("cng-interissuer")
+    tiers = [
+        {"from_ml": 5_000_000, "discount_per_m3_minor": 120},
+        {"from_ml": 1_000_000, "discount_per_m3_minor": 50},
+    ]
+    lab.do("order.publish", order="O1", valid_from="2026-01-01", tiers=tiers)
+    lab.do("contract.open", contract="A", prepaid=True)
+    lab.do("card.issue", holder="A", card="K1")
+    lab.do("account.pay_in", contract="A", amount_minor=1_000)
+    gas(lab, 5_200, 1_000)
+    assert close(lab, "2026-02-01T00:00:00")["discount_minor"] == 624_000
+
+
+def test_the_account_pays_what_other_tenders_did_not_and_gets_that_back() -> None:
+    lab = cng(paid_in=700)
+    tenders = [{"kind": "cash", "amount_minor": 300}, {"kind": "account", "amount_minor": 700}]
+    assert gas(lab, 10, 1_000, tenders=tenders, ref="s1")["balances"] == {MONEY: 0}
+    assert lab.do("sale.reverse", sale="s1")["balances"] == {MONEY: 700}

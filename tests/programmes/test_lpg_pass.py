@@ -225,13 +225,16 @@ def test_a_replaced_card_keeps_product_plates_and_credit_cards() -> None:
     assert autogas(lab)["reason"] == "card_blocked"
 
 
-def test_a_reversal_finds_the_period_that_the_sale_accrued_in() -> None:
+def test_a_statement_and_a_reversal_find_the_period_that_the_sale_accrued_in() -> None:
     """Also where the contract was opened again since, with halves in place of months."""
     lab = lpg()
     autogas(lab, ref="s1")
     lab.do("contract.close", customer="C1")
     lab.do("contract.open", customer="C1", discount={"per_litre_minor": 75}, period="half")
     autogas(lab, ref="s2")
+    for period in ("2026-01", "2026-01a"):
+        answer = lab.do("period.close", "2026-02-01T00:00:00", customer="C1", period=period)
+        assert (answer["reason"], answer["statement"]["discount_minor"]) == (None, 3_000)
     assert lab.do("sale.reverse", sale="s1")["balances"] == {"rebate:C1:2026-01": 0}
     assert lab.do("sale.reverse", sale="s2")["balances"] == {"rebate:C1:2026-01a": 0}
 
@@ -266,3 +269,10 @@ def test_a_claim_gathers_what_was_bought_before_the_damage_whatever_the_offset()
     claim = {"plate": "34ABC12", "repair_minor": 1}
     assert lab.do("claim.yes", damaged_at="2026-01-05T07:00:01+00:00", **claim)["evidence"] == ["s1"]
     assert lab.reason("claim.yes", damaged_at="2026-01-05T07:00:00+00:00", **claim) == ("declined", "not_covered")
+
+
+def test_a_contract_that_was_opened_again_has_its_new_discount() -> None:
+    lab = lpg()
+    lab.do("contract.close", customer="C1")
+    lab.do("contract.open", customer="C1", discount={"percent_bp": 100})
+    assert autogas(lab)["rebate_minor"] == 800

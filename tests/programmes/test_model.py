@@ -210,12 +210,16 @@ TENDERS: list[dict[str, int]] = [
     {"cash": 2, "electronic": 1},
     {"points": 1, "cash": 1},
 ]
-OPENING = {"opet-kart": "2022-01-10", "petrolimex-id": "2021-11-20", "positive-card": "2021-11-20"}
+OPENINGS = {
+    "opet-kart": ("2022-01-10",),
+    "petrolimex-id": ("2021-12-01", "2022-10-20", "2022-12-20"),
+    "positive-card": ("2021-11-20", "2022-02-10"),
+}
 STEP = st.tuples(
     st.sampled_from(["sale"] * 4 + ["redeem"] * 3 + ["reverse"] * 3 + ["create", "cancel", "clock"]),
     st.integers(0, 100),
     st.integers(0, 100),
-    st.sampled_from([0, 0, 0, 0, 1, 20, 60, 100]),
+    st.sampled_from([0] * 6 + [1, 9, 40, 70]),
 )
 
 
@@ -231,7 +235,9 @@ def compared(lab: Lab, model: Model, steps: list[tuple[str, int, int, int]]) -> 
         expected: str | None = None
         declines = kind != "sale"
         if kind == "sale":
-            tenders = {name: parts * b * 1_777 for name, parts in TENDERS[a % 5].items()}
+            # Large enough for limits; without pay-and-go, which would ask for a code.
+            unit, paid = (5_003, TENDERS[a % 2 * 3]) if model.programme == "positive-card" else (1_777, TENDERS[a % 5])
+            tenders = {name: parts * b * unit for name, parts in paid.items()}
             listed = [{"kind": name, "amount_minor": amount} for name, amount in tenders.items()]
             answer = lab.sale(
                 sum(tenders.values()), at, volume_ml=1, ref=ref, card="K1", product=product, tenders=listed
@@ -240,7 +246,7 @@ def compared(lab: Lab, model: Model, steps: list[tuple[str, int, int, int]]) -> 
             made.append(ref)
         elif kind == "redeem":
             proof: dict[str, Any] = {"voucher": voucher, "driver_pin": "ok"} if voucher else {"otp": True, "pin": "ok"}
-            points = b * 7 + 1
+            points = b * 4 + 1
             answer = lab.do("redeem", at, ref=ref, holder="M1", product=product, points=points, proof=proof)
             expected = model.redeem(ref, product, points, voucher)
             made += [ref] if expected is None else []
@@ -249,7 +255,7 @@ def compared(lab: Lab, model: Model, steps: list[tuple[str, int, int, int]]) -> 
             answer = lab.do("sale.reverse", at, sale=sale)
             expected = model.reverse(sale)
         elif kind == "create" and organisation:
-            points = b * 5 + 1
+            points = b * 3 + 1
             answer = lab.do(
                 "voucher.create", at, organisation="M1", voucher=f"V{a % 3}", points=points, user_may_manage=True
             )
@@ -260,13 +266,7 @@ def compared(lab: Lab, model: Model, steps: list[tuple[str, int, int, int]]) -> 
         else:
             answer, declines = lab.do("clock", at), False
         said = "declined" if declines and expected else "accepted"
-        if answer["reason"] != "charge_failed" or expected not in (
-            None,
-            "sale_cap",
-            "daily_points_cap",
-            "daily_sales_cap",
-        ):
-            assert (answer["result"], answer["reason"]) == (said, expected), (number, kind)
+        assert (answer["result"], answer["reason"]) == (said, expected), (number, kind)
         for name, purse in model.purses.items():
             vouchers = sum(points.balance for points, _ in model.vouchers.values())
             assert lab.balance(f"available:M1:{name}") == purse.balance, (number, kind)
@@ -275,14 +275,14 @@ def compared(lab: Lab, model: Model, steps: list[tuple[str, int, int, int]]) -> 
             assert lab.balance(f"voucher:{name}") == points_in.balance, (number, kind)
 
 
-@pytest.mark.parametrize("programme", list(OPENING))
-@given(steps=st.lists(STEP, max_size=60))
-@settings(max_examples=120, deadline=None, derandomize=True)
+@pytest.mark.parametrize("programme", list(OPENINGS))
+@given(steps=st.lists(STEP, min_size=30, max_size=60), opening=st.integers(0, 2))
+@settings(max_examples=70, deadline=None, derandomize=True)
 def test_a_simple_account_of_the_terms_comes_to_the_same_balances_and_reasons(
-    programme: str, steps: list[tuple[str, int, int, int]]
+    programme: str, steps: list[tuple[str, int, int, int]], opening: int
 ) -> None:
     """Earning, limits, lots, expiry, redemption, vouchers, reversal, inactivity."""
-    at = datetime.fromisoformat(f"{OPENING[programme]}T12:00:00")
+    at = datetime.fromisoformat(f"{(OPENINGS[programme] * 3)[opening]}T12:00:00")
     lab = Lab(programme, at=at.isoformat())
     lab.member(card="K1", kind="organisation" if programme == "petrolimex-id" else "person")
     lab.do("member.verify", member="M1")

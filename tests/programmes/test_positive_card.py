@@ -463,3 +463,69 @@ def test_a_member_cannot_reverse_a_sale_by_pay_and_go_the_company_can() -> None:
     assert lab.reason("sale.reverse", sale="s2", by="member") == ("accepted", None)
     assert lab.do("sale.reverse", sale="s1")["balances"]["debt:M1"] == 0
     assert lab.balance("points:M1:fuel") == 0
+
+
+def test_a_reversed_sale_frees_its_place_among_the_days_earning_sales() -> None:
+    lab = positive()
+    for number in range(5):
+        lab.sale(1_000, volume_ml=10, card="K1", ref=f"s{number}")
+    lab.do("sale.reverse", sale="s0")
+    assert earned(lab.sale(1_000, volume_ml=10, card="K1")) == (10, None)
+    assert earned(lab.sale(1_000, volume_ml=10, card="K1")) == (0, "daily_sales_cap")
+
+
+def test_fuel_of_a_reversed_sale_is_in_no_tank() -> None:
+    lab = positive()
+    lab.sale(volume_ml=200_000, card="K1", ref="s1")
+    lab.do("sale.reverse", sale="s1")
+    assert earned(lab.sale(volume_ml=200_000, card="K1")) == (1_000, None)
+    assert earned(lab.sale(volume_ml=100_001, card="K1")) == (0, "suspended")
+
+
+def test_a_plate_that_comes_back_is_verified_anew() -> None:
+    """Sold or changed away, it is a new plate like any other."""
+    lab = positive()
+    bound(lab, PLATES[0])
+    lab.do("plate.sold", member="M1", plate=PLATES[0])
+    assert earned(lab.sale(card="K1", plate=PLATES[0])) == (0, "not_verified")
+    bound(lab, PLATES[0])
+    assert earned(lab.sale(plate=PLATES[0])) == (1_000, None)
+
+
+def test_a_card_is_given_with_two_plates_at_most_and_with_none_of_another_member() -> None:
+    lab = positive()
+    issue: dict[str, Any] = {"holder": "M1", "card": "K2"}
+    assert lab.reason("card.issue", plates=list(PLATES), **issue) == ("declined", "plate_limit")
+    bound(lab, PLATES[0])
+    lab.member("M2", phone="1")
+    theirs: dict[str, Any] = {"holder": "M2", "card": "K2"}
+    assert lab.reason("card.issue", plates=[PLATES[0]], **theirs) == ("declined", "plate_in_use")
+    assert lab.reason("card.issue", plates=[PLATES[1], PLATES[2]], **theirs) == ("accepted", None)
+
+
+@pytest.mark.parametrize("plate", PLATES[:2])
+def test_either_of_two_announced_plates_can_be_changed_or_sold(plate: str) -> None:
+    for event, more in (("plate.change", {"new_plate": "34 A 9"}), ("plate.sold", {})):
+        lab = positive()
+        for announced in PLATES[:2]:
+            lab.do("plate.add", member="M1", plate=announced)
+        assert lab.reason(event, member="M1", plate=plate, **more) == ("accepted", None)
+        assert lab.reason("plate.sold", member="M1", plate=plate) == ("declined", "plate_not_bound")
+
+
+def test_plates_given_with_a_card_are_announced_and_earn_nothing_alone_before_a_purchase_bound_them() -> None:
+    lab = positive()
+    lab.do("card.issue", holder="M1", card="K2", plates=[PLATES[0]])
+    assert earned(lab.sale(plate=PLATES[0])) == (0, "plate_not_bound")
+    bound(lab, PLATES[0], card="K2")
+    assert earned(lab.sale(plate=PLATES[0])) == (1_000, None)
+
+
+def test_two_distant_stations_around_midnight_are_found_too_and_both_sales_can_be_taken_back() -> None:
+    """The other sale of the pair was yesterday's."""
+    lab = positive()
+    lab.sale(at="2026-01-05T10:00:00", card="K1")
+    lab.sale(50_000, at="2026-01-05T23:58:00", card="K1", station="S1")
+    assert earned(lab.sale(at="2026-01-06T00:02:00", card="K1", station="S2")) == (0, "suspended")
+    answer = lab.do("member.review", member="M1", outcome="take_back")
+    assert (answer["points"], answer["balances"]["points:M1:fuel"]) == (-500, 1_000)

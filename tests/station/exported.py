@@ -18,6 +18,7 @@ TENDERS = {
     TenderKind.BANK_CARD: "electronic",
     TenderKind.ACCOUNT: "account",
     TenderKind.POINTS: "points",
+    TenderKind.PAY_AND_GO: "pay_and_go",
 }
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -19,6 +19,8 @@ from controller.domain.quantities import CURRENCIES, Currency, UnitPrice
 from controller.domain.questions import (
     CodeAnswer,
     CodeAsk,
+    PhoneAnswer,
+    PhoneAsk,
     PointsAnswer,
     PointsAsk,
     Question,
@@ -138,6 +140,8 @@ class Office:
     def __init__(self) -> None:
         self.points: dict[bytes, int] = {}
         """Available, by token key."""
+        self.codes: dict[bytes, str] = {}
+        """One-time passwords that were sent, by token key."""
         self.refuses = ""
         """The reason with which the next redemption is refused."""
         self.taken: dict[str, tuple[bytes, int]] = {}
@@ -151,6 +155,11 @@ class Office:
                 return PointsAnswer("opet-kart", self._left(key), now_ms)
             case CodeAsk(_, key) if key in self.points:
                 return CodeAnswer("+90 *** 33")
+            case PhoneAsk(_, key, code) if key in self.codes:
+                right = self.codes[key] == code
+                if right:
+                    del self.codes[key]
+                return PhoneAnswer(right)
             case RedeemAsk():
                 return self._redeem(command_id, question)
             case VoidAsk(asked):
@@ -221,6 +230,11 @@ class MemberHouse(House):
         await self.start()
         await self.until(lambda: self.snapshot.link.connected, 30)
         return road
+
+    @property
+    def list_secret(self) -> bytes:
+        """Of the network: by it tokens are hashed."""
+        return self._list_secret
 
     def key(self, kind: TokenKind, value: str) -> bytes:
         """A token's keyed hash."""

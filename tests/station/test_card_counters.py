@@ -20,7 +20,6 @@ from controller.domain.records import Authorised, Body, Declined
 from sim.cards.broken import RestoredCard, Tear
 from sim.cards.card import SimCard
 from sim.cards.state import BackupFile
-from sim.loop import VirtualClock
 from sync.hq.cards.check import CardCheck, KnownCard
 from sync.hq.cards.claims import proofs_in
 from tests.cards.bench import NUMBER, UID, seeded
@@ -428,41 +427,3 @@ async def test_a_pin_of_the_list_is_counted_by_the_station_alone(house: CardHous
     await house.calls(1)
     house.put_on(card)
     await house.is_let_go(1)
-
-
-# --- clocks that nobody can believe
-
-
-@pytest.mark.parametrize("wall_ms", [0, 946_684_800_000 + 12 * 3_600_000], ids=["1970", "2000"])
-@counter_story
-async def test_a_station_whose_clock_lost_its_battery_gives_back_and_spoils_no_card(
-    house: CardHouse, wall_ms: int
-) -> None:
-    card = a_purse()
-    await house.pays(card, 2_000, take_off_when=lambda: True)
-    await house.kill()
-    house.clock = VirtualClock(house.loop, wall_ms)
-    await house.start()
-    await house.state(2, PointState.IDLE)
-    await house.calls(2)
-    house.put_on(card, 2)
-    await house.until(lambda: not house.open_cases, 5)
-    house.assert_all_paid_once(card)
-    assert (counters_of(card).day, counters_of(card).day_volume_ml) == (TODAY, 2_000)
-
-
-@counter_story
-async def test_a_fill_that_ends_when_the_clock_has_lost_its_year_is_given_back(house: CardHouse) -> None:
-    card = a_purse()
-    await house.calls(1)
-    house.put_on(card)
-    await house.is_let_go(1)
-    await house.kill()
-    house.clock = VirtualClock(house.loop, 0)
-    await house.start()
-    await house.fills(1, 2_000)
-    await house.until(lambda: house.books.sums.deliveries == 1)
-    house.take_off()
-    house.put_on(card)
-    await house.until(lambda: not house.open_cases, 10)
-    house.assert_all_paid_once(card)

@@ -356,6 +356,23 @@ async def test_a_full_disk_lets_nothing_go_by_a_keypad(house: House) -> None:
 
 
 @keypad_story
+async def test_on_a_full_disk_a_wrong_pin_looks_like_the_right_one(house: House) -> None:
+    """Tries that no disk takes are not counted: they must tell nothing."""
+    seen = []
+    for typed in (WRONG, PIN):
+        keypad = await asks_pin(house)
+        house.disk_full = lambda _: True
+        keypad.press(typed, ENTER)
+        await house.wait(3)
+        seen.append((shown(house), house.point(1).state, house.point(1).text, house.station.points[1].question))
+        house.disk_full = None
+        house.hang_up()
+        await house.state(1, PointState.IDLE)
+    assert seen[0] == seen[1]
+    assert seen[0][3] is None
+
+
+@keypad_story
 async def test_nonsense_is_a_trouble_of_that_keypad_and_it_is_connected_again(house: House) -> None:
     for noise in (b"\xff\x00\n", b"key 1 4711\n", b"key x 4\n", b"a" * (KEYPAD_LINE_MAX + 1), b"keypad 1\n"):
         await house.until(lambda: house.keypads[1].connected and not house.trouble("keypad of point 1"), 30)

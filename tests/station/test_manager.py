@@ -80,3 +80,15 @@ async def test_an_allotment_ends_with_its_last_day_whatever_the_clock_does(house
 
 async def allots(house: House, allotment_id: str, amount_minor: int, valid_until: str) -> CommandResult:
     return await house.command(Allot(house.next_id(), allotment_id, amount_minor, "KUZEY", valid_until=valid_until))
+
+
+@story(cards_csv=PREPAID_CSV)
+async def test_two_tills_that_give_two_sums_one_id_do_not_both_hear_that_it_is_done(house: House) -> None:
+    first = house.send(Allot(house.next_id(), "2026-01", 50_000, account="KUZEY"), TILL)
+    other = house.send(Allot(house.next_id(), "2026-01", 70_000, account="KUZEY"), OTHER_TILL)
+    again = house.send(Allot(house.next_id(), "2026-01", 50_000, account="KUZEY"), OTHER_TILL)
+    assert (await first).done
+    assert (await other).reason == Reason.COMMAND_REUSED
+    assert (await again).done
+    assert house.kinds.count("allotted") == 1
+    assert available(house) == 50_000

@@ -10,7 +10,7 @@ from controller.domain.funds import Funds
 from controller.domain.member_books import voucher_pot
 from controller.domain.memberships import PurseState
 from controller.domain.programmes.lab import Laboratory
-from controller.domain.records import Allotted, TenderKind
+from controller.domain.records import Allotted, Settlement, TenderKind
 from controller.domain.tokens import TokenKind
 from controller.pincheck import make_verifier
 from controller.programme_commands import shipped
@@ -89,7 +89,8 @@ async def _declined(house: MemberHouse, point: int, nozzle: int, card: str) -> N
 
 
 TURKISH_PRODUCTS = {"gasoline": "gasoline", "diesel": "diesel", "autogas": "autogas"}
-LPG, AUTOMATIC = "9001000000000201", "9001000000000301"
+LPG, AUTOMATIC, LINKED = "9001000000000201", "9001000000000301", "9001000000000202"
+CREDIT = [{"token": "credit", "accepts": True}]
 OPET_1, OPET_2, POSITIVE = "9876540012806566", "9876540012800002", "6333000011112222"
 
 
@@ -105,7 +106,10 @@ def _turkey(town: Town) -> None:
         {"type": "contract.open", "customer": "C1", "discount": {"per_litre_minor": 75}},
         {"type": "card.issue", "holder": "C1", "card": LPG, "product_set": "lpg", "plates": ["06 SIM 201"]},
         {"type": "card.issue", "holder": "C1", "card": AUTOMATIC, "product_set": "automatic"},
+        {"type": "card.issue", "holder": "C1", "card": LINKED, "product_set": "lpg"},
+        {"type": "card.link_credit", "card": LINKED, "credit_cards": CREDIT},
     )
+    town.put(TokenKind.CARD, LINKED, msgspec.structs.replace(lpg, pay_and_go=True), products="autogas")
     for holder, card in (("M1", OPET_1), ("M2", OPET_2)):
         town.put(TokenKind.CARD, card, opet(0, holder))
         town.tell(
@@ -116,7 +120,7 @@ def _turkey(town: Town) -> None:
     bound, waiting = town.knows(TokenKind.PLATE, "34 ABC 12"), town.knows(TokenKind.PLATE, "34 ABC 13")
     town.knows(TokenKind.PLATE, "35 NEW 1")
     nine = member("positive-card", "M9", verified=True, plates=(bound,), plates_waiting=(waiting,))
-    town.put(TokenKind.CARD, POSITIVE, nine)
+    town.put(TokenKind.CARD, POSITIVE, msgspec.structs.replace(nine, pay_and_go=True))
     town.put(TokenKind.PHONE, "+905321112233", nine)
     town.put(TokenKind.PLATE, "34 ABC 12", nine)
     town.put(TokenKind.PHONE, "+905320000008", member("positive-card", "M8", remote=True))
@@ -138,6 +142,7 @@ def _turkey(town: Town) -> None:
     town.tell(
         "positive-card",
         {"type": "card.issue", "holder": "M9", "card": POSITIVE},
+        {"type": "card.link_credit", "card": POSITIVE, "credit_cards": CREDIT},
         {"type": "member.verify", "member": "M9"},
         {"type": "member.verify", "member": "M9", "plate": "34 ABC 12"},
         {"type": "member.verify", "member": "M9", "plate": "34 ABC 13"},
@@ -158,6 +163,7 @@ def _turkey(town: Town) -> None:
 async def test_a_mixed_day_in_turkey(house: MemberHouse) -> None:
     town, chance = Town(house), Chance(SEED, "mixed day")
     _turkey(town)
+    await house.join()
     await house.passes(2)  # behind the day's last hour, into the morning
     shown = [
         {"card": OPET_1},
@@ -178,11 +184,15 @@ async def test_a_mixed_day_in_turkey(house: MemberHouse) -> None:
         if who and not after:
             assert (await house.shows(sale, **who)).done
         amount = house.point(1).unpaid[0].amount_minor
-        assert (await house.pay(sale, amount, tender=TenderKind.BANK_CARD if bank else TenderKind.CASH)).done
+        tender = TenderKind.BANK_CARD if bank else TenderKind.CASH
+        if who.get("card") == POSITIVE and chance.one_in(2):
+            tender = TenderKind.PAY_AND_GO
+        assert (await house.pay(sale, amount, tender=tender)).done
         if after:
             assert (await house.shows(sale, **who)).done
             assert (await house.shows(sale, **who)).reason == "already_presented"
     await _by_card(house, AUTOGAS_POINT, 1, LPG, 8_765)
+    await _by_card(house, AUTOGAS_POINT, 1, LINKED, 5_432)
     await _by_card(house, 2, GASOLINE, AUTOMATIC, 4_321)
     await _declined(house, 2, DIESEL, LPG)
     for plate, point in (("06 SIM 201", AUTOGAS_POINT), ("34 ABC 12", 2)):
@@ -198,6 +208,8 @@ async def test_a_mixed_day_in_turkey(house: MemberHouse) -> None:
     reasons = town.check("positive-card", TURKISH_PRODUCTS)
     assert {"not_verified", "daily_sales_cap", "accepted"} <= set(reasons)
     assert any(quoted.shown_after for quoted in house.quotes)
+    charged = [row for row in house.rows_of(Settlement) if row.tenders[0].kind is TenderKind.PAY_AND_GO]
+    assert {bool(row.till) for row in charged} == {True, False}, "at the till, and by itself"
     assert {quoted.programme for quoted in house.quotes} == {"lpg-pass", "opet-kart", "positive-card"}
 
 

@@ -1,5 +1,6 @@
 """Points that pay: asked of headquarters, which may answer late or never; or from a voucher that was set apart here."""
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -16,8 +17,9 @@ from controller.domain.reasons import Reason
 from controller.domain.records import Allotted, Settlement, Tender, TenderKind
 from controller.domain.tokens import TokenKind
 from controller.pincheck import make_verifier
+from controller.programme_files import shipped_text
 from tests.station.house import OTHER_TILL
-from tests.station.members import VIETNAM, MemberHouse, member, member_story, opet
+from tests.station.members import TURKEY, VIETNAM, MemberHouse, member, member_story, opet
 
 CARD = "9876540012806566"
 SHOWN = Shown(card=CARD)
@@ -83,6 +85,25 @@ async def test_a_repeated_payment_with_points_gets_the_first_answer_also_after_a
     assert (await house.command(other)).reason == Reason.COMMAND_REUSED
     assert len(house.rows_of(Redeemed)) == 1
     assert list(house.office.points.values()) == [9_500]
+
+
+RICH = replace(
+    TURKEY,
+    programmes=("opet-kart", "rich.toml"),
+    files={"rich.toml": shipped_text("positive-card").replace("worth_minor = 1 ", "worth_minor = 25 ", 1)},
+)
+
+
+@member_story(yard=RICH)
+async def test_where_programmes_differ_in_what_a_point_pays_the_answer_says_it(house: MemberHouse) -> None:
+    assert house.snapshot.point_worth_minor == 0
+    house.put(TokenKind.CARD, CARD, opet(50))
+    house.put(TokenKind.QR, "QR-9", member("positive-card", "M9"))
+    sale = await house.cash_delivery(1, 1_000)
+    for shown, worth in ((SHOWN, 1), (Shown(qr="QR-9"), 25)):
+        assert (await house.command(AskPoints(f"ask {worth}", shown))).point_worth_minor == worth
+    shown_now = await house.shows(sale, qr="QR-9")
+    assert (shown_now.done, shown_now.point_worth_minor) == (True, 25)
 
 
 REFUSED = (
@@ -245,7 +266,7 @@ async def test_without_headquarters_points_that_are_kept_there_cannot_be_spent(h
 async def test_balance_and_code_are_asked_of_headquarters_and_a_balance_also_of_the_list(house: MemberHouse) -> None:
     road = await _ready(house, 777)
     answer = await house.command(AskPoints("ask-1", SHOWN))
-    assert answer.done
+    assert (answer.done, answer.point_worth_minor) == (True, 1)
     assert "petrol 777 points" in answer.text
     sent = await house.command(SendCode("code-1", SHOWN))
     assert "+90 *** 33" in sent.text
@@ -303,13 +324,21 @@ async def test_wrong_pins_of_a_voucher_count_and_lock(house: MemberHouse) -> Non
     _voucher(house)
     await _allotted(house)
     sale = await house.cash_delivery(1, 5_000)
-    wrong = [await house.pays(sale, points=DUE, voucher=VOUCHER, pin="0000") for _ in range(2)]
+    wrong = [await house.pays(sale, points=DUE, voucher=VOUCHER, pin="0000", command_id=name) for name in "ab"]
     assert [answer.reason for answer in wrong] == ["pin_wrong"] * 2
     assert (await house.pays(sale, points=DUE, voucher=VOUCHER)).reason == "pin_required"
     await house.kill()
     await house.start()
     await house.wait(5)
-    assert (await house.pays(sale, points=DUE, voucher=VOUCHER, pin="0000")).reason == "pin_locked"
+    again = PayDelivery("b", sale, TenderKind.CASH, 0, points=DUE, voucher=VOUCHER, pin="0000")
+    assert (await house.command(again)).reason == "pin_wrong", "the first answer: it is not tried again"
+    last = await house.pays(sale, points=DUE, voucher=VOUCHER, pin="0000", command_id="c")
+    assert last.reason == "pin_locked"
+    await house.kill()
+    await house.start()
+    await house.wait(5)
+    third = msgspec.structs.replace(again, command_id="c")
+    assert (await house.command(third)).reason == "pin_locked"
     assert (await house.pays(sale, points=DUE, voucher=VOUCHER, pin=PIN)).reason == "pin_locked"
     assert [row.wrong for row in house.rows_of(PinTried)] == [1, 2, 3]
     assert len(house.rows_of(PinLocked)) == 1

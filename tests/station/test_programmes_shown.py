@@ -1,12 +1,15 @@
 """A card is shown when the fuel is out already, also when it is paid: it earns once, by the delivery's end."""
 
+import msgspec
 import pytest
 
-from controller.domain.desk import PresentAfter, Shown
+from controller.domain.desk import ExpectShown, PresentAfter, Shown
 from controller.domain.programme_records import Presented
 from controller.domain.reasons import Reason
-from controller.domain.tokens import TokenKind
-from tests.station.house import OTHER_TILL
+from controller.domain.tokens import Assurance, TokenKind
+from sim.cards.inline import InlineReader
+from sim.chance import Chance
+from tests.station.house import OTHER_TILL, SEED, TILL
 from tests.station.members import MemberHouse, member, member_story, opet
 
 CARD, OTHER = "9876540012806566", "9876540099999999"
@@ -116,3 +119,69 @@ async def test_a_slip_that_was_not_printed_before_a_crash_comes_after_it(house: 
     await house.start()
     await house.until(lambda: len(house.slips) == 2, 30)
     assert "Kazanılan puan                         220" in house.slips[1].text
+
+
+PLASTIC = "9001000000000101"
+AT_TILL = f"reader of till {TILL}"
+
+
+async def _reader(house: MemberHouse) -> InlineReader:
+    """A card reader at the first till; the card of the simulated world is a member's."""
+    await house.kill()
+    house.till_readers[TILL] = InlineReader(house.profile, house.ring, Chance(SEED, "till reader").random_bytes)
+    house.put(TokenKind.CARD, PLASTIC, opet(100))
+    await house.start()
+    return house.till_readers[TILL]
+
+
+@pytest.mark.parametrize("paid_before", [False, True])
+@member_story()
+async def test_a_real_card_at_the_tills_own_reader_is_shown_for_the_named_sale(
+    house: MemberHouse, paid_before: bool
+) -> None:
+    reader = await _reader(house)
+    sale = await house.cash_delivery(1, 10_000)
+    await house.calls(2)  # it would be this pump's card, if nothing were said
+    if paid_before:
+        assert (await house.pay(sale, 44_120)).done
+    wish = ExpectShown("expect-1", sale)
+    assert (await house.command(wish)).done
+    reader.insert(house.cards[PLASTIC])
+    await house.until(lambda: bool(house.rows_of(Presented) or house.quotes), 5)
+    assert not house.trouble(AT_TILL)
+    if not paid_before:
+        assert house.rows_of(Presented)[0].token.assurance is Assurance.PROVEN
+        assert (await house.pay(sale, 44_120)).done
+    (quoted,) = house.quotes
+    assert (quoted.points, quoted.shown_after) == (220, paid_before)
+    assert quoted.token is not None
+    assert quoted.token.assurance is Assurance.PROVEN
+    assert house.point(2).need is None
+    assert not house.authorised[1:], "no pump was let go by it"
+    await house.until(lambda: len(house.slips) == 1 + paid_before, 30)
+    assert "Kazanılan puan" in house.slips[-1].text
+    reader.remove()
+    await house.kill()
+    await house.start()
+    assert (await house.command(wish)).done, "the first answer"
+    other = msgspec.structs.replace(wish, delivery_id=(await house.cash_delivery(3, 1_000)))
+    assert (await house.command(other)).reason == Reason.COMMAND_REUSED
+
+
+@member_story()
+async def test_a_card_at_the_reader_that_cannot_be_shown_says_why_until_it_is_taken_away(house: MemberHouse) -> None:
+    reader = await _reader(house)
+    sale = await house.cash_delivery(1, 10_000)
+    assert (await house.command(ExpectShown("e-0", "no-such-1"))).reason == Reason.DELIVERY_UNKNOWN
+    assert (await house.shows(sale, card=PLASTIC)).done
+    assert (await house.command(ExpectShown("e-1", sale))).done
+    reader.insert(house.cards[PLASTIC])
+    await house.until(lambda: "A card was shown for this sale already" in house.trouble(AT_TILL), 5)
+    reader.remove()
+    await house.until(lambda: not house.trouble(AT_TILL), 5)
+    assert len(house.rows_of(Presented)) == 1
+    assert (await house.command(ExpectShown("e-2", sale))).done
+    await house.wait(61)
+    reader.insert(house.cards[PLASTIC])
+    await house.until(lambda: "Name the pump" in house.trouble(AT_TILL), 5)
+    assert len(house.rows_of(Presented)) == 1, "it waits for a minute"

@@ -105,6 +105,21 @@ async def test_what_nobody_knows_counts_as_spent_whole(house: House) -> None:
 
 
 @story(cards_csv=PREPAID_CSV, yard=NO_TOTALS)
+async def test_of_two_managers_at_once_one_is_told_that_it_is_over(house: House) -> None:
+    await allot(house, SET_APART)
+    await house.calls(1)
+    house.show_card(1, CARD)
+    await house.is_let_go()
+    await loses_a_delivery(house)
+    first = house.send(Unreserve(house.next_id(), point=1, spent_minor=8_824, reason=SEEN))
+    other = house.send(Unreserve(house.next_id(), point=1, spent_minor=0, reason=SEEN), OTHER_TILL)
+    assert (await first).done
+    assert (await other).reason == Reason.RESERVATION_UNKNOWN
+    assert available(house) == SET_APART - 8_824
+    assert house.kinds.count("unreserved") == 1
+
+
+@story(cards_csv=PREPAID_CSV, yard=NO_TOTALS)
 async def test_a_pump_that_is_gone_for_good_holds_no_money_for_ever(house: House) -> None:
     await allot(house, SET_APART)
     await house.calls(1)

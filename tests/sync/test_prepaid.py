@@ -5,6 +5,7 @@ The model: one account, stations that ask, void late or early, deliver and settl
 
 import msgspec
 import pytest
+import sqlalchemy as sa
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -20,6 +21,8 @@ from controller.domain.tokens import TokenKind
 from sync.hq.answers import Answers
 from sync.hq.books import Books
 from sync.hq.prepaid import AccountRefused, AccountView, Prepaid, allotments_due
+from sync.hq.prepaid_rows import TOLD_TWICE
+from sync.hq.schema import oddities
 from sync.hq.store import Store
 from sync.wire import RefusedAnswer
 from tests.domain.rows import CARD, EPOCH, STAMP, authorised, delivery, settlement
@@ -154,6 +157,48 @@ def test_set_apart_is_told_until_its_row_comes_and_counts_once() -> None:
     assert office.view == AccountView(ACCOUNT, 800, 0, 450)
     office.row("TR-1", Unreserved(name(99), account_pot(ACCOUNT), 100, 1_000))
     assert office.view == AccountView(ACCOUNT, 700, 0, 350)
+
+
+def test_a_delivery_on_headquarters_money_leaves_no_less_set_apart_though_its_grant_was_voided() -> None:
+    """Two copies of a disk: one says that nothing came of a grant, and the other delivers on it."""
+    for voided_first in (True, False):
+        office = Office(1_000)
+        office.prepaid.allot("TR-1", ACCOUNT, "a", 500, NOW_MS)
+        assert office.ask("TR-1", name(1), 400) == 400
+        if voided_first:
+            assert office.void("TR-1", name(1)) == 400
+        allowed = office.let_go("TR-1", name(1), 400)
+        if not voided_first:
+            assert office.void("TR-1", name(1)) == 400
+        office.settle("TR-1", office.deliver("TR-1", allowed, 390), 390)
+        assert office.view == AccountView(ACCOUNT, 610, 0, 500)
+        office.settle("TR-1", office.deliver("TR-1", allowed, 10), 10)
+        assert office.view == AccountView(ACCOUNT, 600, 0, 500), "the other copy delivered too"
+
+
+@pytest.mark.parametrize("granted", [True, False])
+@pytest.mark.parametrize("delivered", [True, False])
+def test_a_disk_that_went_back_tells_again_what_ran_out_and_nobody_pays_twice(granted: bool, delivered: bool) -> None:
+    """The authorisation is on the old disk, its end was on the new one: the totaliser's word comes a second time."""
+    office = Office(1_000)
+    office.prepaid.allot("TR-1", ACCOUNT, "a", 500, NOW_MS)
+    asked, pot = (name(1), HEADQUARTERS_POT) if granted else (None, account_pot(ACCOUNT))
+    if granted:
+        office.ask("TR-1", name(1), 300)
+    allowed = office.let_go("TR-1", asked, 300)
+    if delivered:
+        office.settle("TR-1", office.deliver("TR-1", allowed, 300), 300)
+    else:
+        office.row("TR-1", Unreserved(allowed, pot, 300, 1_000))
+    once = office.view
+    assert once == AccountView(ACCOUNT, 700, 0, 500 if granted else 200)
+    again = office.row("TR-1", Unreserved(allowed, pot, 300, 1_000))
+    assert office.view == once
+    with office.store.commit() as db:
+        odd = db.execute(sa.select(oddities.c.seq, oddities.c.what)).all()
+    assert [tuple(each) for each in odd] == [(again.seq, TOLD_TWICE)]
+    office.row("TR-2", Unreserved(allowed, account_pot(ACCOUNT), 100, 1_000))
+    assert office.view.balance_minor == 600, "another station's row has the same name and is another"
 
 
 def test_payments_count_once_and_no_more_is_paid_back_than_is_free() -> None:

@@ -14,6 +14,7 @@ from controller.domain.desk import (
     AuthorisePoint,
     Command,
     CommandResult,
+    ExpectShown,
     LeaseDelivery,
     LinkView,
     Need,
@@ -73,6 +74,7 @@ class FakeStation:
         self.now = snapshot(points or forecourt(), simulated=simulated)
         self.commands: list[Command] = []
         self.answers: dict[str, CommandResult] = {}
+        self.point_worth_minor = 1
         self.lost_answers = 0
         """So many answers get lost, after the command was done."""
         self.refuses: dict[type, Reason] = {}
@@ -171,7 +173,10 @@ class FakeStation:
             case AskBalance():
                 return self._done(command, "Balance 1200.00 TRY")
             case AskPoints():
-                return self._done(command, "petrol 617 points")
+                answer = self._done(command, "petrol 617 points")
+                return replace(answer, point_worth_minor=self.point_worth_minor)
+            case ExpectShown():
+                return self._done(command)
             case SendCode():
                 return self._done(command, "A code was sent to +90 *** 33")
             case PresentAfter(delivery_id=delivery_id):

@@ -1,8 +1,9 @@
 """Fuel programmes at the till: a card is shown for a delivery, its points are asked for, and points pay."""
 
 import pytest
+from msgspec.structs import replace
 
-from controller.domain.desk import AskPoints, PayDelivery, PresentAfter, SendCode, Shown
+from controller.domain.desk import AskPoints, ExpectShown, PayDelivery, PresentAfter, SendCode, Shown
 from controller.domain.reasons import Reason
 from controller.domain.records import TenderKind
 from terminal.points import shown_of
@@ -114,3 +115,66 @@ def test_what_cannot_be_is_said_at_once_and_a_refusal_leaves_the_delivery_open()
 
     play(scene)
     assert not station.of(PayDelivery)
+
+
+@pytest.mark.parametrize(
+    ("keys", "deliveries"),
+    [("5 enter f8", ["d5a"]), ("5 enter enter f8", ["d5a"]), ("f8", [])],
+)
+def test_the_next_card_at_the_reader_is_shown_for_the_open_or_the_just_paid_delivery(
+    keys: str, deliveries: list[str]
+) -> None:
+    station = FakeStation()
+
+    async def scene() -> None:
+        async with on_stage(station) as stage:
+            *before, last = keys.split()
+            await stage.keys(" ".join(before))
+            if before.count("enter") > 1:
+                await stage.sees("Paid. Enter")
+            await stage.keys(last)
+            if deliveries:
+                await stage.sees("Done: the next card at this till is for this sale")
+
+    play(scene)
+    assert [c.delivery_id for c in station.commands if isinstance(c, ExpectShown)] == deliveries
+
+
+@pytest.mark.parametrize(("keys", "code"), [("5 enter f9", ""), ("5 enter f6 1 2 3 4 enter f9", "1234")])
+def test_the_whole_amount_is_charged_to_the_linked_card_with_the_code_that_was_typed(keys: str, code: str) -> None:
+    station = FakeStation()
+
+    async def scene() -> None:
+        async with on_stage(station) as stage:
+            await stage.keys(keys)
+            await stage.until(lambda: station.of(PayDelivery), "the payment")
+
+    play(scene)
+    (command,) = [c for c in station.commands if isinstance(c, PayDelivery)]
+    assert (command.tender, command.given_minor, command.code, command.points) == (
+        TenderKind.PAY_AND_GO,
+        45_050,
+        code,
+        0,
+    )
+
+
+def test_the_rest_is_reckoned_with_what_a_point_pays() -> None:
+    station = FakeStation()
+    station.now = replace(station.now, point_worth_minor=0)
+    station.point_worth_minor = 25
+
+    async def scene() -> None:
+        async with on_stage(station) as stage:
+            await stage.keys("5 enter f4 50 enter")
+            await stage.sees("Ask for the balance first")
+            await stage.keys("escape 5 enter f5 A 1 enter")
+            await stage.sees("petrol 617 points")
+            await stage.keys("f4 1803 enter")
+            await stage.sees("more than there is to pay")
+            await stage.keys("backspace backspace backspace backspace 50 enter enter")
+            await stage.until(lambda: station.of(PayDelivery), "the payment")
+
+    play(scene)
+    (command,) = [c for c in station.commands if isinstance(c, PayDelivery)]
+    assert (command.points, command.given_minor) == (50, 45_050 - 50 * 25)

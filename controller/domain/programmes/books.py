@@ -159,6 +159,10 @@ class Books:
     def add_points(self, ref: str, account: LotAccount, contra: str, expiry_ms: int, points: int) -> None:
         """Put points with an expiry into an account (negative: take them back), and post it."""
         self.move_points(ref, account, contra, points)
+        self.put(account, expiry_ms, points)
+
+    def put(self, account: LotAccount, expiry_ms: int, points: int) -> None:
+        """The lots alone: the posting is the caller's."""
         if account.add(expiry_ms, points) and expiry_ms > self.now_ms and expiry_ms < NEVER_MS:
             if expiry_ms not in self._expiring:
                 self._expiring[expiry_ms] = []

@@ -104,10 +104,13 @@ class Engine:
         return _HANDLERS[type(event)](self.books, event)
 
     def post(self, event: AnyEvent, at_ms: int) -> Answer:
-        """As `decide`, but a sale is a fact: it is booked whatever would have refused it."""
+        """As `decide`, but a sale is a fact, and what a station took of a voucher while it was alone: it is booked
+        whatever would have refused it."""
         self._begin(event, at_ms)
         if isinstance(event, Sale):
             return sales.sell(self.books, event, delivered=True)
+        if isinstance(event, Redeem) and event.offline:
+            return redeeming.taken_offline(self.books, event)
         return _HANDLERS[type(event)](self.books, event)
 
     def _begin(self, event: AnyEvent, at_ms: int) -> None:

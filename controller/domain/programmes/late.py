@@ -1,7 +1,8 @@
 """An account whose events come late: a station was offline, and its sales arrive after others were posted.
 
-The account is replayed from its snapshot with the late event in its place, and what comes out differently is posted
-anew, at the late event's time and the present booking time. Postings that were made are never changed.
+The account is replayed with the late event in its place, and what comes out differently is posted anew, at the late
+event's time and the present booking time. Postings that were made are never changed. Of a long account there are copies
+as it stood some events ago: what comes little too late costs little.
 """
 
 import copy
@@ -13,6 +14,8 @@ from controller.domain.programmes.engine import Engine
 from controller.domain.programmes.events import AnyEvent, FieldError, Redeem
 from controller.domain.programmes.ledger import Leg, Posting
 from controller.domain.programmes.programme import Programme
+
+MARK_EVERY, MARKS = 500, 2
 
 
 class LateBeyondSnapshot(ValueError):
@@ -28,18 +31,34 @@ class AccountHistory:
 
     def __init__(self, programme: Programme) -> None:
         self.postings: list[Posting] = []
-        self._snapshot = Engine(programme)
+        self._programme = programme
+        self._snapshot: Engine | None = None
+        """None: of an account without any event."""
         self._snapshot_ms: int | None = None
         self._since: list[tuple[int, AnyEvent]] = []
         self._engine = Engine(programme)
+        self._marks: list[tuple[int, Engine]] = []
+        """The account as it stood after so many events of `_since`: the last ones."""
         self._redeemed: set[str] = set()
         """Redemptions that were granted: whatever comes late, they stay so."""
 
     def resume(self, known: Iterable[tuple[int, AnyEvent]]) -> None:
         """Take an account up again by the events that were posted, in the order of their times. Nothing is posted."""
-        for at_ms, event in known:
+        events = list(known)
+        for number, (at_ms, event) in enumerate(events, 1):
             self._since.append((at_ms, event))
             self._note(event, self._engine.post(event, at_ms))
+            if len(events) - number < MARKS * MARK_EVERY:
+                self._mark()
+
+    def __len__(self) -> int:
+        """Events in memory."""
+        return len(self._since)
+
+    @property
+    def last_ms(self) -> int:
+        """When its last event happened; 0 where there is none."""
+        return self._since[-1][0] if self._since else self._snapshot_ms or 0
 
     @property
     def engine(self) -> Engine:
@@ -54,7 +73,7 @@ class AccountHistory:
         late = bool(self._since) and at_ms < self._since[-1][0]
         place = bisect_right(self._since, at_ms, key=lambda known: known[0])
         self._since.insert(place, (at_ms, event))
-        made = self._rerate(event, at_ms, booked_ms) if late else self._append(event, at_ms, booked_ms)
+        made = self._rerate(place, event, at_ms, booked_ms) if late else self._append(event, at_ms, booked_ms)
         self.postings.extend(made)
         return made
 
@@ -71,11 +90,13 @@ class AccountHistory:
         late = [found for found in events if last_ms is not None and found[0] < last_ms]
         if late:
             self._check_snapshot(*min(late, key=lambda found: found[0]))
+            first_ms, first = min(late, key=lambda found: found[0])
+            first_place = bisect_right(self._since, first_ms, key=lambda known: known[0])
             for at_ms, event in late:
                 place = bisect_right(self._since, at_ms, key=lambda known: known[0])
                 self._since.insert(place, (at_ms, event))
-            first_ms, first = min(late, key=lambda found: found[0])
-            made += self._rerate(first, first_ms, booked_ms, answers, {event.ref for _, event in late})
+            refs = {event.ref for _, event in late}
+            made += self._rerate(first_place, first, first_ms, booked_ms, answers, refs)
         for at_ms, event in sorted(events, key=lambda found: found[0]):
             if last_ms is None or at_ms >= last_ms:
                 self._since.append((at_ms, event))
@@ -86,9 +107,10 @@ class AccountHistory:
     def take_snapshot(self) -> None:
         """Forget the events until now: none older than the last is taken any more."""
         if self._since:
-            self._snapshot = copy.deepcopy(self._engine)
+            self._snapshot = copied(self._engine)
             self._snapshot_ms = self._since[-1][0]
             self._since.clear()
+            self._marks.clear()
 
     def _note(self, event: AnyEvent, answer: Answer) -> None:
         if isinstance(event, Redeem) and answer.result == "accepted":
@@ -111,18 +133,28 @@ class AccountHistory:
         if answers is not None:
             answers[event.ref] = answer
         books.ledger.sink, books.booked_ms = None, None
+        self._mark()
         return made
+
+    def _mark(self) -> None:
+        """Have a copy from time to time: the last ones."""
+        count = len(self._since)
+        if count >= MARK_EVERY and count - (self._marks[-1][0] if self._marks else 0) >= MARK_EVERY:
+            self._marks = [*self._marks[1 - MARKS :], (count, copied(self._engine))]
 
     def _rerate(
         self,
+        place: int,
         event: AnyEvent,
         at_ms: int,
         booked_ms: int,
         answers: dict[str, Answer] | None = None,
         asked: Iterable[str] = (),
     ) -> list[Posting]:
-        replayed = copy.deepcopy(self._snapshot)
-        for known_ms, known in self._since:
+        self._marks = [mark for mark in self._marks if mark[0] <= place]
+        before_it, start = self._marks[-1] if self._marks else (0, self._snapshot)
+        replayed = Engine(self._programme) if start is None else copied(start)
+        for known_ms, known in self._since[before_it:]:
             answer = replayed.post(known, known_ms)
             if known.ref in self._redeemed and answer.result == "declined":
                 raise LateUndoes(
@@ -142,3 +174,9 @@ class AccountHistory:
                 made.append(Posting(event.ref, at_ms, booked_ms, commodity, moved))
         self._engine = replayed
         return made
+
+
+def copied(engine: Engine) -> Engine:
+    """The same books once more; their programme is shared, for nobody changes it."""
+    programme = engine.books.programme
+    return copy.deepcopy(engine, {id(programme): programme})

@@ -34,18 +34,21 @@ def close(books: Books, event: ClosePeriod) -> Answer:
     if books.now_ms < books.time.midnight(period.last_day + 1):
         return decline(books, event, Reason.PERIOD_OPEN)
     if holder is None:
-        every = [found for _, found in sorted(books.holder_of.items()) if _closes(found, period)]
+        every = [found for _, found in sorted(books.holder_of.items()) if _closes(books, found, period)]
         return accept(books, event, results=tuple(_close_one(books, event.ref, one, period, False) for one in every))
-    if not _closes(holder, period):
+    if not _closes(books, holder, period):
         return decline(books, event, Reason.WRONG_PERIOD)
     done = _close_one(books, event.ref, holder, period, True)
     return accept(books, event, done.reason, discount_minor=done.discount_minor, act=done.act, statement=done.statement)
 
 
-def _closes(holder: Holder, period: Period) -> bool:
-    """Whether a period is one of this holder's: months for accounts, months or halves for rebates."""
+def _closes(books: Books, holder: Holder, period: Period) -> bool:
+    """Whether a period is one of this holder's: months for accounts, months or halves for rebates.
+
+    What accrued by an earlier contract, with periods of another length, is stated by its own.
+    """
     if holder.kind == "customer":
-        return holder.half == period.half
+        return holder.half == period.half or (holder.index, period.name) in books.rebates
     return holder.kind == "contract" and not period.half
 
 

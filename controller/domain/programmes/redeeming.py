@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+import msgspec
+
 from controller.domain.programmes.answering import accept, decline
 from controller.domain.programmes.answers import Answer
 from controller.domain.programmes.books import Books
@@ -12,7 +14,7 @@ from controller.domain.programmes.programme import RuleSet
 from controller.domain.programmes.purses import Purse, Voucher
 from controller.domain.programmes.quoting import not_running
 from controller.domain.programmes.reasons import Reason
-from controller.domain.programmes.vouchers import has_expired, usable
+from controller.domain.programmes.vouchers import has_expired, top_up, usable
 
 
 def redeem(books: Books, event: Redeem) -> Answer:
@@ -43,6 +45,23 @@ def redeem(books: Books, event: Redeem) -> Answer:
     if reason is not None:
         return decline(books, event, reason)
     return _spend(books, event, holder, account)
+
+
+def taken_offline(books: Books, event: Redeem) -> Answer:
+    """A station took points of a voucher while it was alone: a fact, whatever would have refused it.
+
+    What the voucher has not comes from its purse, also below zero; then the answer says why it would have been refused.
+    """
+    holder = books.holder_of.get(event.holder)
+    voucher = books.vouchers.get(event.proof.voucher or "")
+    answer = redeem(books, event)
+    if answer.result == "accepted" or holder is None or voucher is None:
+        return answer
+    if holder.purses.get(voucher.purse_name) is not voucher.purse:
+        return answer
+    top_up(books, event.ref, voucher, event.points)
+    spent = _spend(books, event, holder, voucher)
+    return msgspec.structs.replace(spent, reason=answer.reason)
 
 
 def cannot_spend(rules: RuleSet, holder: Holder) -> Reason | None:

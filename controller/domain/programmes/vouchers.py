@@ -55,6 +55,21 @@ def cancel(books: Books, event: CancelVoucher) -> Answer:
     return accept(books, event)
 
 
+def top_up(books: Books, ref: str, voucher: Voucher, points: int) -> None:
+    """Bring a voucher to so many points, out of its purse; what that has not either is a debt there."""
+    purse = voucher.purse
+    lack = points - sum(left for _, left in voucher.free())
+    there = min(lack, sum(left for _, left in purse.free()))
+    pieces = purse.take(there) if there > 0 else []
+    for expiry_ms, part in pieces:
+        books.add_points(ref, voucher, purse.name, expiry_ms, part)
+    debt = lack - sum(part for _, part in pieces)
+    if debt > 0:
+        books.add_points(ref, purse, voucher.name, books.lot_expiry_ms, -debt)
+        # The posting above has both legs.
+        books.put(voucher, books.lot_expiry_ms, debt)
+
+
 def usable(books: Books, holder: Holder, name: str) -> Voucher | None:
     """A holder's own voucher that was not cancelled."""
     voucher = books.vouchers.get(name)

@@ -20,9 +20,9 @@ from sync.hq.cards.folder import OfficeFolder, secret_from
 from sync.hq.cards.log import Register
 from sync.hq.cards.network import Network, OfficeError
 from sync.hq.config import Config, ConfigError, database_of, load_config
+from sync.hq.enrolment import STATIONS_PATH
 from sync.hq.hold import StoreBusy, StoreError
 from sync.hq.running import ask_running
-from sync.hq.serve import STATIONS_PATH
 from sync.hq.store import Store
 from sync.wire import WireError, check_station_id
 

@@ -10,8 +10,8 @@ from typing import Literal
 
 import sqlalchemy as sa
 
-from sync.hq.exchange.packages import ListedCard, Package, PackageError, Service, Traded, Transaction
-from sync.hq.exchange.tables import cards, metadata, packages, partners, refs
+from sync.hq.exchange.packages import ListedCard, Package, PackageError, Service, Traded, Transaction, read_kept
+from sync.hq.exchange.tables import cards, metadata, packages, partners, refs, reversals
 
 Direction = Literal["in", "out"]
 _ASKED_AT_ONCE = 500
@@ -130,14 +130,44 @@ class Ledger:
         sold = tuple(sold)
         for ref, before in self._known(partner, direction, [each.ref for each in sold]).items():
             raise PackageError(f"the transaction {ref} was in package {before} already: nobody pays for it twice")
-        for each in sold:
-            if each.reverses is not None and each.reverses not in self._known(partner, direction, [each.reverses]):
-                raise PackageError(f"{each.ref} reverses {each.reverses}, which was never exchanged")
+        self._keep_reversals(partner, direction, sold)
         if sold:
             rows = [
                 {"partner": partner, "direction": direction, "ref": each.ref, "sequence": sequence} for each in sold
             ]
             self._db.execute(sa.insert(refs), rows)
+
+    def _keep_reversals(self, partner: str, direction: Direction, sold: Iterable[Transaction]) -> None:
+        """Each takes back all of one earlier sale, once: the buyer gets the whole sale back."""
+        before: dict[int, dict[str, Transaction]] = {}
+        for each in sold:
+            if each.reverses is None:
+                continue
+            says = f"{each.ref} reverses {each.reverses}"
+            number = self._known(partner, direction, [each.reverses]).get(each.reverses)
+            if number is None:
+                raise PackageError(f"{says}, which was never exchanged")
+            if number not in before:
+                before[number] = self._transactions(partner, direction, number)
+            was = before[number][each.reverses]
+            if was.reverses is not None:
+                raise PackageError(f"{says}, which is a reversal itself")
+            if (each.card, each.product, -each.volume_ml, -each.amount_minor) != (
+                was.card,
+                was.product,
+                was.volume_ml,
+                was.amount_minor,
+            ):
+                raise PackageError(f"{says}, and is not what {each.reverses} was, below zero: all of it goes back")
+            key = {"partner": partner, "direction": direction, "reversed": each.reverses}
+            if self._db.execute(sa.select(reversals.c.ref).filter_by(**key)).first() is not None:
+                raise PackageError(f"{says}, which was reversed before")
+            self._db.execute(sa.insert(reversals).values(**key, ref=each.ref))
+
+    def _transactions(self, partner: str, direction: Direction, sequence: int) -> dict[str, Transaction]:
+        data = self.package(partner, direction, sequence)
+        kept = None if data is None else read_kept(data)
+        return {each.ref: each for each in kept.transactions} if isinstance(kept, Traded) else {}
 
     def _known(self, partner: str, direction: Direction, wanted: Sequence[str]) -> dict[str, int]:
         known: dict[str, int] = {}

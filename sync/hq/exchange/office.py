@@ -9,8 +9,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Protocol
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import msgspec
 import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -21,6 +22,7 @@ from sync.hq.exchange.packages import (
     FORMAT,
     IssuerKey,
     ListedCard,
+    Name,
     Package,
     PackageError,
     Service,
@@ -74,6 +76,11 @@ class Office:
         """This headquarters' own name, among all that it exchanges with. ExchangeError if it has another already."""
         with self._commit() as db:
             ledger = Ledger(db)
+            _check_name(name)
+            try:
+                ZoneInfo(zone)
+            except (ZoneInfoNotFoundError, ValueError) as error:
+                raise ExchangeError(f"{zone!r} is no time zone: expected one such as Europe/Kyiv") from error
             own = [partner for partner in ledger.partners() if partner.own]
             if own and own[0].name != name:
                 raise ExchangeError(f"this headquarters is {own[0].name} to its partners: it cannot be {name} as well")
@@ -84,6 +91,7 @@ class Office:
         with self._commit() as db:
             ledger = Ledger(db)
             us = _us(ledger)
+            _check_name(name)
             if name == us.name:
                 raise ExchangeError(f"{name} is this headquarters itself")
             ledger.add(Partner(name, False, public_key, us.currency, us.zone))
@@ -201,8 +209,21 @@ def day_end_ms(day: date, zone: str) -> int:
 
 def _send(ledger: Ledger, package: Package, key: Ed25519PrivateKey, now_ms: int) -> bytes:
     data = pack(package, key)
+    try:
+        # One that the partner cannot take would stop all that come after it, for ever.
+        unpack(data, package.receiver, {package.sender: _public(key)})
+    except PackageError as error:
+        raise ExchangeError(f"{package.receiver} could not take this package, it is not sent: {error}") from error
     ledger.keep(package.receiver, "out", package, data, now_ms)
     return data
+
+
+def _check_name(name: str) -> None:
+    """Packages carry it: one that no partner could read is refused here."""
+    try:
+        msgspec.convert(name, Name)
+    except msgspec.ValidationError as error:
+        raise ExchangeError(f"{name!r} is no issuer's name: letters, digits, dots and dashes, at most 64") from error
 
 
 def _traded(ledger: Ledger, them: Partner, direction: Direction, day: date) -> Traded | None:

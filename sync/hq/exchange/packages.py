@@ -8,7 +8,7 @@ database, clock and file.
 
 import re
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Annotated, Literal
 
 import msgspec
@@ -21,10 +21,13 @@ FORMAT: Literal["forecourt-exchange/1"] = "forecourt-exchange/1"
 MOST = 10**15
 """Of any amount or volume: beyond all that is sold."""
 PACKAGE_BYTES_MAX = 256 << 20
+YEAR_MIN = 1970
+A_DAY = timedelta(days=1)
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
 Name = Annotated[str, msgspec.Meta(pattern=_NAME)]
-Ref = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+Ref = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f-\x9f]*\Z")]
+"""Printed at a terminal: nothing in it moves a cursor."""
 Sequence = Annotated[int, msgspec.Meta(ge=1, le=MOST)]
 Exact = Annotated[int, msgspec.Meta(ge=-MOST, le=MOST)]
 
@@ -159,5 +162,9 @@ def _check(package: Package) -> None:
         seen.add(sold.ref)
         if sold.at.tzinfo is None:
             raise PackageError(f"the time of {sold.ref} has no offset from UTC")
-        if (sold.reverses is None) == (sold.volume_ml < 0 or sold.amount_minor < 0):
+        if sold.at.year < YEAR_MIN or sold.at > package.made_at + A_DAY:
+            raise PackageError(f"the time of {sold.ref} cannot be: {sold.at:%Y-%m-%d}")
+        sign = 1 if sold.reverses is None else -1
+        nothing = sold.volume_ml == sold.amount_minor == 0
+        if sign * sold.volume_ml < 0 or sign * sold.amount_minor < 0 or (nothing and sign < 0):
             raise PackageError(f"{sold.ref}: below zero is what reverses another transaction, and nothing else")

@@ -45,6 +45,17 @@ refs = Table(
 )
 """Each transaction that was sent or taken, and in which package."""
 
+reversals = Table(
+    "exchange_reversals",
+    metadata,
+    Column("partner", String(64), primary_key=True),
+    Column("direction", String(4), primary_key=True),
+    Column("reversed", String(128), primary_key=True),
+    Column("ref", String(128), nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Each transaction that was taken back, and by which."""
+
 cards = Table(
     "exchange_cards",
     metadata,

@@ -8,14 +8,15 @@ that nobody learns by asking who is a customer.
 import hashlib
 import hmac
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import msgspec
 
 from sync.hq.sms import Sms
 
-PASSWORD_DIGITS = 6
+PASSWORD_DIGITS = 8
+"""Who asks for passwords of a thousand known codes all year long guesses none of them by chance."""
 PASSWORD_MS = 5 * 60_000
 TRIES = 3
 BETWEEN_MS = 60_000
@@ -44,16 +45,20 @@ class Account(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True)
 class _Pending:
-    """A password on its way: it opens once, within its time, and not after too many wrong ones."""
+    """A password on its way to `phone`: it opens once, within its time, and not after too many wrong ones."""
 
     hash: bytes
+    phone: str
     until_ms: int
     tries: int = 0
 
 
 @dataclass(slots=True)
 class _Session:
+    """Of who has shown to have `phone`: it ends where another one is registered."""
+
     code: str
+    phone: str
     begun_ms: int
     seen_ms: int
 
@@ -66,12 +71,12 @@ class _Sent:
 
 
 class Access:
-    """The door of the portal. `accounts`: by folded code, as they are now; `random_bytes`: a good source of chance."""
+    """The door of the portal. `account_of`: by folded code, as it is now; `random_bytes`: a good source of chance."""
 
     def __init__(
-        self, accounts: Callable[[], Mapping[str, Account]], random_bytes: Callable[[int], bytes], salt: bytes
+        self, account_of: Callable[[str], Account | None], random_bytes: Callable[[int], bytes], salt: bytes
     ) -> None:
-        self._accounts = accounts
+        self._account_of = account_of
         self._random_bytes = random_bytes
         self._salt = salt
         self._pending: dict[str, _Pending] = {}
@@ -80,17 +85,17 @@ class Access:
 
     def ask(self, code: str, now_ms: int) -> Sms | None:
         """A password is asked for. None: nothing is sent, and whoever asked is not told why."""
-        account = self._accounts().get(fold_code(code))
+        account = self._account_of(fold_code(code))
         if account is None:
             return None
         sent = self._sent.setdefault(fold_code(code), _Sent()).at_ms
-        while sent and now_ms - sent[0] >= HOUR_MS:
+        while sent and not 0 <= now_ms - sent[0] < HOUR_MS:  # a clock that was ahead locks nobody out
             sent.popleft()
         if len(sent) >= AN_HOUR or (sent and now_ms - sent[-1] < BETWEEN_MS):
             return None
         sent.append(now_ms)
         password = self._password()
-        self._pending[fold_code(code)] = _Pending(self._hash(code, password), now_ms + PASSWORD_MS)
+        self._pending[fold_code(code)] = _Pending(self._hash(code, password), account.phone, now_ms + PASSWORD_MS)
         return Sms(account.phone, f"{password} is your password for the report, for {PASSWORD_MS // 60_000} minutes")
 
     def enter(self, code: str, password: str, now_ms: int) -> str | None:
@@ -103,10 +108,13 @@ class Access:
         if not hmac.compare_digest(pending.hash, self._hash(code, password.strip())):
             return None
         del self._pending[folded]
+        account = self._account_of(folded)
+        if account is None or account.phone != pending.phone:
+            return None
         token = self._random_bytes(TOKEN_BYTES).hex()
         if len(self._sessions) >= SESSIONS_MAX:
             del self._sessions[min(self._sessions, key=lambda key: self._sessions[key].seen_ms)]
-        self._sessions[_token_hash(token)] = _Session(folded, now_ms, now_ms)
+        self._sessions[_token_hash(token)] = _Session(folded, account.phone, now_ms, now_ms)
         return token
 
     def account(self, token: str, now_ms: int) -> Account | None:
@@ -114,9 +122,9 @@ class Access:
         session = self._sessions.get(_token_hash(token))
         if session is None:
             return None
-        account = self._accounts().get(session.code)
+        account = self._account_of(session.code)
         over = now_ms - session.seen_ms >= IDLE_MS or now_ms - session.begun_ms >= SESSION_MS
-        if account is None or over:
+        if account is None or account.phone != session.phone or over:
             del self._sessions[_token_hash(token)]
             return None
         session.seen_ms = now_ms

@@ -1,5 +1,7 @@
 """Who is registered for the portal, on disk. One transaction a step; the caller brings it."""
 
+from typing import Any
+
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Boolean, Column, MetaData, String, Table, Text
@@ -75,13 +77,14 @@ class Accounts:
     def all(self) -> dict[str, Account]:
         """By folded code."""
         found = self._db.execute(sa.select(accounts).order_by(accounts.c.folded)).all()
-        return {
-            row.folded: Account(
-                row.code,
-                row.phone,
-                row.programme,
-                msgspec.json.decode(row.customers, type=tuple[str, ...]),
-                bool(row.agency),
-            )
-            for row in found
-        }
+        return {row.folded: _account(row) for row in found}
+
+    def get(self, folded: str) -> Account | None:
+        """The one that is registered under this folded code."""
+        row = self._db.execute(sa.select(accounts).where(accounts.c.folded == folded)).one_or_none()
+        return None if row is None else _account(row)
+
+
+def _account(row: sa.Row[Any]) -> Account:
+    customers = msgspec.json.decode(row.customers, type=tuple[str, ...])
+    return Account(row.code, row.phone, row.programme, customers, bool(row.agency))

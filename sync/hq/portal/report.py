@@ -9,7 +9,7 @@ from datetime import date, datetime
 
 import msgspec
 
-from controller.domain.tokens import fold_plate, mask_card
+from controller.domain.tokens import fold_plate, mask_card, plate_letters
 
 LAST_DIGITS_MIN = 4
 
@@ -78,7 +78,7 @@ def fits(line: ReportLine, wanted: Filter) -> bool:
         and (wanted.until is None or day <= wanted.until)
         and line.card.endswith(wanted.card)
         and wanted.product in {"", line.product}
-        and (not wanted.plate or (bool(line.plate) and fold_plate(line.plate) == wanted.plate))
+        and (not wanted.plate or plate_letters(line.plate) == wanted.plate)
     )
 
 

@@ -3,13 +3,14 @@
 Knows no password and no file; `access.py` says who may look, `SalesBook` has the sales.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlencode
 
 from litestar import MediaType, Request, Response, Router, get, post
+from litestar.background_tasks import BackgroundTask
 from litestar.datastructures import Cookie
 from litestar.response import Redirect
 
@@ -56,6 +57,8 @@ class Portal:
 
 def portal_router(portal: Portal) -> Router:
     """All pages under /portal."""
+    one_file = asyncio.Lock()
+    """A large fleet's file is made beside the desk, one at a time: stations' batches do not wait for it."""
 
     @get("/", media_type=MediaType.HTML)
     async def begin(request: Request[Any, Any, Any]) -> Response[str]:
@@ -66,13 +69,11 @@ def portal_router(portal: Portal) -> Router:
         form = await _form(request)
         code = form.get("code", "")
 
-        def send() -> None:
-            message = portal.access.ask(code, portal.wall_ms())
-            if message is not None:
-                portal.send(message)
-
-        await portal.at_desk(send)
-        return _html(password_page(_words(request), code, wrong=False, simulated=portal.simulated))
+        message = await portal.at_desk(lambda: portal.access.ask(code, portal.wall_ms()))
+        page = password_page(_words(request), code, wrong=False, simulated=portal.simulated)
+        # Sent when the answer is out: what it takes would tell who is registered.
+        send = None if message is None else BackgroundTask(portal.at_desk, lambda: portal.send(message))
+        return Response(page, media_type=MediaType.HTML, headers=HEADERS, background=send)
 
     @post("/enter", media_type=MediaType.HTML)
     async def enter(request: Request[Any, Any, Any]) -> Response[Any]:
@@ -93,14 +94,14 @@ def portal_router(portal: Portal) -> Router:
     @get("/report", media_type=MediaType.HTML)
     async def report(request: Request[Any, Any, Any]) -> Response[Any]:
         words = _words(request)
-        found = await portal.at_desk(lambda: _look(portal, request, most=SHOWN_MAX))
+        found = await portal.at_desk(lambda: _look(portal, request))
         if found is None:
             return Redirect("/portal", status_code=303)
         page = report_page(
             words,
             found.account.code,
             found.wanted,
-            found.lines,
+            found.lines[:SHOWN_MAX],
             found.totals,
             portal.sales.currency(found.account.programme),
             wrong=found.wrong,
@@ -113,22 +114,17 @@ def portal_router(portal: Portal) -> Router:
     async def excel(request: Request[Any, Any, Any]) -> Response[Any]:
         words = _words(request)
 
-        def made() -> tuple[str, bytes] | None:
-            found = _look(portal, request, most=0)
-            if found is None:
-                return None
-            if found.wrong:
-                return found.wrong, b""
+        found = await portal.at_desk(lambda: _look(portal, request))
+        if found is None:
+            return Redirect("/portal", status_code=303)
+        wrong, data = found.wrong, b""
+        if not wrong:
             currency = portal.sales.currency(found.account.programme)
             try:
-                return "", excel_bytes(found.all(), found.totals, currency, words)
+                async with one_file:
+                    data = await asyncio.to_thread(excel_bytes, found.lines, found.totals, currency, words)
             except TooLong as error:
-                return str(error), b""
-
-        answer = await portal.at_desk(made)
-        if answer is None:
-            return Redirect("/portal", status_code=303)
-        wrong, data = answer
+                wrong = str(error)
         if wrong:
             return Response(wrong, status_code=400, media_type=MediaType.TEXT, headers=HEADERS)
         headers = {**HEADERS, "Content-Disposition": 'attachment; filename="sales.xlsx"'}
@@ -149,10 +145,9 @@ class _Found:
     wrong: str
     lines: list[ReportLine]
     totals: Totals
-    all: Callable[[], Iterator[ReportLine]]
 
 
-def _look(portal: Portal, request: Request[Any, Any, Any], *, most: int) -> _Found | None:
+def _look(portal: Portal, request: Request[Any, Any, Any]) -> _Found | None:
     """What this session may see of what was asked for; None without a session."""
     account = portal.access.account(request.cookies.get(COOKIE, ""), portal.wall_ms())
     if account is None:
@@ -160,12 +155,9 @@ def _look(portal: Portal, request: Request[Any, Any, Any], *, most: int) -> _Fou
     try:
         wanted = filter_of(*(request.query_params.get(name, "") for name in _FIELDS))
     except FilterError as error:
-        return _Found(account, Filter(), str(error), [], Totals(), lambda: iter(()))
-
-    def every() -> Iterator[ReportLine]:
-        return portal.sales.lines(account.programme, account.customers, wanted)
-
-    return _Found(account, wanted, "", list(islice(every(), most)), totals_of(every()), every)
+        return _Found(account, Filter(), str(error), [], Totals())
+    lines = list(portal.sales.lines(account.programme, account.customers, wanted))
+    return _Found(account, wanted, "", lines, totals_of(lines))
 
 
 async def _form(request: Request[Any, Any, Any]) -> dict[str, str]:

@@ -31,9 +31,9 @@ def open_portal(
     with store.commit() as db:
         Accounts.make_tables(db)
 
-    def accounts() -> dict[str, Account]:
+    def account_of(folded: str) -> Account | None:
         with store.commit() as db:
-            return Accounts(db).all()
+            return Accounts(db).get(folded)
 
     def send(message: Sms) -> None:
         try:
@@ -43,7 +43,7 @@ def open_portal(
             log.warning("a password for the portal was not sent: %s", error)
 
     return Portal(
-        access=Access(accounts, random_bytes, random_bytes(SALT_BYTES)),
+        access=Access(account_of, random_bytes, random_bytes(SALT_BYTES)),
         sales=LedgerSales(store.commit, desk.ledger),
         send=send,
         wall_ms=wall_ms,

@@ -54,7 +54,54 @@ class PinAsk(_Ask, frozen=True, tag="pin"):
     voucher: bool = False
 
 
-Ask = EnterAsk | BalancesAsk | StatementAsk | ActAsk | PostAsk | ListAsk | VatAsk | PinAsk
+class AllotAsk(_Ask, frozen=True, tag="allot"):
+    """Set points of a voucher apart at a station; below zero, take them back. `name`: the office's own name of it."""
+
+    voucher: str
+    station: str
+    name: str
+    points: int
+
+
+class ClaimsAsk(_Ask, frozen=True, tag="claims"):
+    """Claims for repairs: those that are open, or all of them."""
+
+    all: bool = False
+
+
+class FindingAsk(_Ask, frozen=True, tag="finding"):
+    """What an independent body found of a claim. `by`: who that is."""
+
+    claim: str
+    finding: str
+    by: str
+
+
+class OdditiesAsk(_Ask, frozen=True, tag="oddities"):
+    """Rows of stations that could not be posted as they are."""
+
+
+class MemberAsk(_Ask, frozen=True, tag="member"):
+    """All of one member, for who answers them. `name`: of the member, or a card, a phone or a plate of theirs."""
+
+    name: str
+
+
+Ask = (
+    EnterAsk
+    | BalancesAsk
+    | StatementAsk
+    | ActAsk
+    | PostAsk
+    | ListAsk
+    | VatAsk
+    | PinAsk
+    | AllotAsk
+    | ClaimsAsk
+    | FindingAsk
+    | OdditiesAsk
+    | MemberAsk
+)
 
 
 class EnterAnswer(msgspec.Struct, frozen=True):
@@ -140,6 +187,131 @@ class PinAnswer(msgspec.Struct, frozen=True):
     name: str
 
 
+class StationPart(msgspec.Struct, frozen=True):
+    """What a station may still spend of a voucher by itself. `asked_back`: of that, what it was told to give back."""
+
+    station: str
+    left: int
+    asked_back: int
+
+
+class AllotAnswer(msgspec.Struct, frozen=True):
+    """`free`: points of the voucher that are set apart nowhere."""
+
+    voucher: str
+    free: int
+    stations: tuple[StationPart, ...]
+
+
+class Evidence(msgspec.Struct, frozen=True):
+    """A purchase of the damaged vehicle's fuel. The card is masked."""
+
+    ref: str
+    at: str
+    card: str
+    station: str
+    volume_ml: int
+    amount_minor: int
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """A claim for a repair. `finding`, `by`, `found_at` are empty while it is open."""
+
+    ref: str
+    at: str
+    plate: str
+    damaged_at: str
+    repair_minor: int
+    evidence: tuple[Evidence, ...]
+    finding: str
+    by: str
+    found_at: str
+
+
+class ClaimsAnswer(msgspec.Struct, frozen=True):
+    programme: str
+    currency: str
+    decimals: int
+    claims: tuple[Claim, ...]
+
+
+class FindingAnswer(msgspec.Struct, frozen=True):
+    claim: str
+
+
+class Oddity(msgspec.Struct, frozen=True):
+    """A row, named by its station and its place in that station's journal, and what is the matter with it."""
+
+    station: str
+    row: str
+    what: str
+    at: str
+
+
+class OdditiesAnswer(msgspec.Struct, frozen=True):
+    oddities: tuple[Oddity, ...]
+
+
+class CardShown(msgspec.Struct, frozen=True):
+    """A card, masked."""
+
+    card: str
+    state: str
+
+
+class LotShown(msgspec.Struct, frozen=True):
+    """Points with one expiry (empty: never). `voucher`: masked; empty for what is free."""
+
+    purse: str
+    voucher: str
+    points: int
+    expires: str
+
+
+class SaleShown(msgspec.Struct, frozen=True):
+    """A sale (`kind`: sale, reversed) or a redemption (redeemed, given_back); `points`: that it earned or took."""
+
+    ref: str
+    at: str
+    kind: str
+    station: str
+    product: str
+    card: str
+    volume_ml: int
+    amount_minor: int
+    points: int
+
+
+class MemberAnswer(msgspec.Struct, frozen=True):
+    """`balances` as those of BalancesAnswer; `sales`: the last ones, the newest first. Phone and cards are masked."""
+
+    programme: str
+    currency: str
+    decimals: int
+    holder: str
+    kind: str
+    name: str
+    phone: str
+    state: tuple[str, ...]
+    cards: tuple[CardShown, ...]
+    plates: tuple[str, ...]
+    balances: tuple[Balance, ...]
+    lots: tuple[LotShown, ...]
+    sales: tuple[SaleShown, ...]
+
+
 DeskAnswer = (
-    EnterAnswer | BalancesAnswer | StatementAnswer | ActAnswer | PostAnswer | ListAnswer | VatAnswer | PinAnswer
+    EnterAnswer
+    | BalancesAnswer
+    | StatementAnswer
+    | ActAnswer
+    | PostAnswer
+    | ListAnswer
+    | VatAnswer
+    | PinAnswer
+    | AllotAnswer
+    | ClaimsAnswer
+    | FindingAnswer
+    | OdditiesAnswer
+    | MemberAnswer
 )

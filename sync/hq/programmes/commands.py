@@ -16,17 +16,27 @@ from controller.machine import MachineRandomness
 from controller.pincheck import make_verifier
 from sync.hq.config import ConfigError, database_of, load_config
 from sync.hq.hold import StoreBusy, StoreError
-from sync.hq.programmes import pages, showing
+from sync.hq.programmes import pages, showing, showing_people
 from sync.hq.programmes.asks import (
     ActAnswer,
     ActAsk,
+    AllotAnswer,
+    AllotAsk,
     Ask,
     BalancesAnswer,
     BalancesAsk,
+    ClaimsAnswer,
+    ClaimsAsk,
     EnterAnswer,
     EnterAsk,
+    FindingAnswer,
+    FindingAsk,
     ListAnswer,
     ListAsk,
+    MemberAnswer,
+    MemberAsk,
+    OdditiesAnswer,
+    OdditiesAsk,
     PinAnswer,
     PinAsk,
     PostAnswer,
@@ -154,6 +164,63 @@ def pin(config_path: Path, voucher: bool, programme: str, name: str) -> None:
         _fail(str(error))
     _ask(config_path, PinAsk(programme, name, verifier, voucher), PinAnswer)
     click.echo(f"the PIN of {name} is set")
+
+
+@programme_group.command("allot", context_settings={"ignore_unknown_options": True})
+@_config_option
+@click.option("--id", "name", required=True, help="The office's own name of it at that station: counts once.")
+@_programme
+@click.argument("voucher")
+@click.argument("station")
+@click.argument("points", type=int)
+def allot(config_path: Path, name: str, programme: str, voucher: str, station: str, points: int) -> None:
+    """Set POINTS of a VOUCHER apart at a STATION, to be spent there also while it hears nothing; below zero, back."""
+    answer = _ask(config_path, AllotAsk(programme, voucher, station, name, points), AllotAnswer)
+    _say(answer, showing.allot_lines(answer), False)
+
+
+@programme_group.command("claims")
+@_config_option
+@_json_option
+@click.option("--all", "every", is_flag=True, help="Also those that are closed.")
+@_programme
+def claims(config_path: Path, as_json: bool, every: bool, programme: str) -> None:
+    """Show claims for repairs with their evidence."""
+    answer = _ask(config_path, ClaimsAsk(programme, every), ClaimsAnswer)
+    _say(answer, showing_people.claims_lines(answer), as_json)
+
+
+@programme_group.command("finding")
+@_config_option
+@click.option("--by", required=True, help="Who found it: the independent body.")
+@_programme
+@click.argument("claim")
+@click.argument("finding")
+def finding(config_path: Path, by: str, programme: str, claim: str, finding: str) -> None:
+    """Record what an independent body found of a CLAIM. That closes it, for ever."""
+    _ask(config_path, FindingAsk(programme, claim, finding, by), FindingAnswer)
+    click.echo(f"the claim {claim} is closed")
+
+
+@programme_group.command("oddities")
+@_config_option
+@_json_option
+@_programme
+def oddities(config_path: Path, as_json: bool, programme: str) -> None:
+    """Show rows of stations that could not be posted as they are, and why."""
+    answer = _ask(config_path, OdditiesAsk(programme), OdditiesAnswer)
+    _say(answer, showing_people.oddities_lines(answer), as_json)
+
+
+@programme_group.command("member")
+@_config_option
+@_json_option
+@_programme
+@click.argument("name")
+def member(config_path: Path, as_json: bool, programme: str, name: str) -> None:
+    """Show all of one member, found by NAME: the member's, or a card, a phone or a plate."""
+    answer = _ask(config_path, MemberAsk(programme, name), MemberAnswer)
+    _say(answer, showing_people.member_lines(answer), as_json)
 
 
 def _ask(config_path: Path, ask: Ask, kind: type[_T]) -> _T:

@@ -19,18 +19,26 @@ from controller.domain.programmes.late import LateUndoes
 from controller.domain.programmes.members import Holder
 from controller.domain.programmes.programme import Programme
 from controller.domain.programmes.rules import Product
+from sync.hq.programmes.apart import Apart
 from sync.hq.programmes.asks import (
     ActAnswer,
     ActAsk,
+    AllotAnswer,
+    AllotAsk,
     Ask,
     Balance,
     BalancesAnswer,
     BalancesAsk,
+    ClaimsAsk,
     DeskAnswer,
     EnterAnswer,
     EnterAsk,
+    FindingAsk,
     ListAnswer,
     ListAsk,
+    MemberAnswer,
+    MemberAsk,
+    OdditiesAsk,
     PinAnswer,
     PinAsk,
     PostAnswer,
@@ -40,15 +48,18 @@ from sync.hq.programmes.asks import (
     VatAnswer,
     VatAsk,
 )
+from sync.hq.programmes.care import holder_of, names_like, shown
+from sync.hq.programmes.claims import claims, odd_rows, record_finding
 from sync.hq.programmes.keeping import Keeping
 from sync.hq.programmes.ledger import OWN_REFS, NewEvent, ProgrammeLedger, RefTaken
-from sync.hq.programmes.listing import COLUMNS, rows_of
+from sync.hq.programmes.listing import COLUMNS, rows_of, vouchers_of
 from sync.hq.programmes.posting import Posting
 from sync.hq.programmes.routing import HOLDER, VOUCHER
 from sync.hq.programmes.secrets_kept import SecretsKept
 from sync.hq.programmes.statements import DeskError, act, statement, vat_of
 from sync.hq.programmes.tables import REF_LETTERS, metadata
 from sync.hq.programmes.vat import VatRate
+from sync.hq.programmes.vouchers import allot, check_cancelled
 from sync.hq.schema import stations
 
 Commit = Callable[[], AbstractContextManager[sa.Connection]]
@@ -107,6 +118,19 @@ class Desk:
                 return self._list(ask, now_ms)
             case PinAsk():
                 return self._pin(ask)
+            case AllotAsk():
+                return self._allot(ask, now_ms)
+            case ClaimsAsk():
+                with self._commit() as db:
+                    return claims(db, self.ledger(ask.programme), ask)
+            case FindingAsk():
+                with self._commit() as db:
+                    return record_finding(db, self.ledger(ask.programme), ask, now_ms)
+            case OdditiesAsk():
+                with self._commit() as db:
+                    return odd_rows(db, self.ledger(ask.programme))
+            case MemberAsk():
+                return self._member(ask, now_ms)
             case VatAsk():
                 return self._vat_of(ask)
 
@@ -159,6 +183,7 @@ class Desk:
         new = list(_checked(ask, now_ms))
 
         def work(db: sa.Connection) -> EnterAnswer:
+            check_cancelled(db, ledger, new)
             entered = ledger.enter(db, new, now_ms)
             self._postings[ask.programme].post_waiting(db, now_ms)
             answers = [each.answer for each in entered if each.answer is not None]
@@ -202,6 +227,18 @@ class Desk:
             raise DeskError(f"{ledger.programme.name} knows no {name}: enter it first")
         return history.engine.books, holder
 
+    def _member(self, ask: MemberAsk, now_ms: int) -> MemberAnswer:
+        ledger = self.ledger(ask.programme)
+        self._step(ledger, lambda db: ledger.come_to(db, now_ms))
+        with self._commit() as db:
+            for name in names_like(ask.name):
+                history = ledger.at(db, name)
+                holder = None if history is None else holder_of(history.engine.books, name)
+                if history is not None and holder is not None:
+                    found = self._balances_of(db, ledger, holder.id)
+                    return shown(history.engine.books, holder, tuple(Balance(*each) for each in found))
+        raise DeskError(f"{ask.programme} knows no member, card, phone or plate {ask.name}")
+
     def _statement(self, ask: StatementAsk, now_ms: int) -> StatementAnswer:
         ledger = self.ledger(ask.programme)
         with self._commit() as db:
@@ -221,14 +258,22 @@ class Desk:
             SecretsKept(db, ask.programme).keep_verifier(name, ask.verifier)
         return PinAnswer(ask.name)
 
+    def _allot(self, ask: AllotAsk, now_ms: int) -> AllotAnswer:
+        ledger = self.ledger(ask.programme)
+        self._step(ledger, lambda db: ledger.come_to(db, now_ms))
+        return self._step(ledger, partial(allot, ledger=ledger, ask=ask, now_ms=now_ms))
+
     def _list(self, ask: ListAsk, now_ms: int) -> ListAnswer:
         ledger = self.ledger(ask.programme)
         self._step(ledger, lambda db: ledger.come_to(db, now_ms))
         as_of = LocalTime(ledger.programme.zone).text(now_ms)
         found: list[tuple[str, ...]] = []
         with self._commit() as db:
+            kept = SecretsKept(db, ask.programme)
+            pins = {name: kept.versioned(VOUCHER + name) for name in Apart(db, ask.programme).vouchers()}
             for history in ledger.every(db):
-                rows = rows_of(history.engine.books, self._grades, as_of)
+                books = history.engine.books
+                rows = [*rows_of(books, self._grades, as_of), *vouchers_of(books, pins, as_of)]
                 found += [tuple(row.get(column, "") for column in COLUMNS) for row in rows]
         return ListAnswer(COLUMNS, tuple(sorted(found)))
 

@@ -1,7 +1,8 @@
 """What is written and read of one programme's tables, within one transaction. Knows no rule of any programme."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import sqlalchemy as sa
 
@@ -14,6 +15,32 @@ FOR_ALL = 0
 DRAW = "draw"
 """Among all members, and so of no account: it changes none."""
 NAMES_AT_ONCE = 500
+_T = TypeVar("_T")
+
+# What each event costs is built once: to build such a statement takes longer than to run it.
+_EVENTS_OF = (
+    sa.select(events.c.account, events.c.at_ms, events.c.number, events.c.line)
+    .where(
+        events.c.programme == sa.bindparam("programme"),
+        events.c.account.in_(sa.bindparam("accounts", expanding=True)),
+        events.c.kind != DRAW,
+    )
+    .order_by(events.c.account, events.c.at_ms, events.c.number)
+)
+_ACCOUNT = accounts.c.programme == sa.bindparam("b_programme"), accounts.c.account == sa.bindparam("b_account")
+_MOVE_ACCOUNT = (
+    sa.update(accounts).where(*_ACCOUNT).values(last_ms=sa.bindparam("b_last"), due_ms=sa.bindparam("b_due"))
+)
+_MOVE_DUE = sa.update(accounts).where(*_ACCOUNT).values(due_ms=sa.bindparam("b_due"))
+_MOVE_BALANCE = (
+    sa.update(balances)
+    .where(
+        balances.c.programme == sa.bindparam("b_programme"),
+        balances.c.commodity == sa.bindparam("b_commodity"),
+        balances.c.account == sa.bindparam("b_account"),
+    )
+    .values(amount=balances.c.amount + sa.bindparam("by"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +120,18 @@ class Keeping:
         found = self._db.execute(query).scalar()
         return None if found is None else bytes(found)
 
-    def events_of(self, account: int) -> list[tuple[int, bytes]]:
-        """(at_ms, line) of an account's events, with those for all, in the order of their times."""
-        query = (
-            sa.select(events.c.at_ms, events.c.line)
-            .where(self._mine(events), events.c.account.in_((account, FOR_ALL)), events.c.kind != DRAW)
-            .order_by(events.c.at_ms, events.c.number)
-        )
-        return [(row.at_ms, bytes(row.line)) for row in self._db.execute(query)]
+    def events_of(self, wanted: Sequence[int]) -> dict[int, list[tuple[int, bytes]]]:
+        """(at_ms, line) of accounts' events, with those for all, in the order of their times."""
+        found: dict[int, list[tuple[int, int, bytes]]] = {account: [] for account in (*wanted, FOR_ALL)}
+        for some in _pieces([*wanted, FOR_ALL]):
+            for row in self._db.execute(_EVENTS_OF, {"programme": self._programme, "accounts": some}):
+                found[row.account].append((row.at_ms, row.number, row.line))
+        for_all = found[FOR_ALL]
+        return {
+            account: [(at_ms, line) for at_ms, _, line in (sorted([*mine, *for_all]) if for_all else mine)]
+            for account, mine in found.items()
+            if account != FOR_ALL
+        }
 
     def keep_events(self, new: Sequence[KeptEvent]) -> None:
         if new:
@@ -131,6 +162,15 @@ class Keeping:
         """The tokens of this keyed hash: one, as far as anybody can tell."""
         query = sa.select(names.c.name).where(self._mine(names), names.c.token_key == token_key)
         return list(self._db.execute(query.order_by(names.c.name)).scalars())
+
+    def names_of_keys(self, token_keys: Sequence[bytes]) -> dict[bytes, list[str]]:
+        """As `names_with`, for many."""
+        found: dict[bytes, list[str]] = {key: [] for key in token_keys}
+        for some in _pieces(token_keys):
+            query = sa.select(names.c.name, names.c.token_key).where(self._mine(names), names.c.token_key.in_(some))
+            for row in self._db.execute(query.order_by(names.c.name)):
+                found[bytes(row.token_key)].append(row.name)
+        return found
 
     def names_without_key(self) -> list[str]:
         query = sa.select(names.c.name).where(self._mine(names), names.c.token_key.is_(None))
@@ -163,14 +203,32 @@ class Keeping:
             query = query.where(accounts.c.due_ms <= due_until_ms)
         return list(self._db.execute(query).scalars())
 
-    def note_account(self, account: int, last_ms: int | None, due_ms: int) -> None:
-        """`last_ms` None: as it was."""
-        values = {"due_ms": min(due_ms, NEVER_MS)} | ({} if last_ms is None else {"last_ms": last_ms})
-        where = (self._mine(accounts), accounts.c.account == account)
-        if not self._db.execute(sa.update(accounts).where(*where).values(**values)).rowcount:
-            self._db.execute(
-                sa.insert(accounts).values(programme=self._programme, account=account, **{"last_ms": 0, **values})
-            )
+    def note_due(self, due: Mapping[int, int]) -> None:
+        """When time alone changes something next, by account; the rest is as it was."""
+        if due:
+            rows = [{**self._named(account), "b_due": min(at_ms, NEVER_MS)} for account, at_ms in due.items()]
+            self._db.execute(_MOVE_DUE, rows)
+
+    def note_accounts(self, new: Mapping[int, tuple[int, int]]) -> None:
+        """(last_ms, due_ms) of accounts."""
+        known: set[int] = set()
+        for some in _pieces(list(new)):
+            query = sa.select(accounts.c.account).where(self._mine(accounts), accounts.c.account.in_(some))
+            known |= set(self._db.execute(query).scalars())
+        moved = [
+            {**self._named(account), "b_last": last_ms, "b_due": min(due_ms, NEVER_MS)}
+            for account, (last_ms, due_ms) in new.items()
+            if account in known
+        ]
+        made = [
+            {"programme": self._programme, "account": account, "last_ms": last_ms, "due_ms": min(due_ms, NEVER_MS)}
+            for account, (last_ms, due_ms) in new.items()
+            if account not in known
+        ]
+        if moved:
+            self._db.execute(_MOVE_ACCOUNT, moved)
+        if made:
+            self._db.execute(sa.insert(accounts), made)
 
     # Postings and balances.
 
@@ -197,12 +255,27 @@ class Keeping:
                 moved[key] = moved.get(key, 0) + leg.amount
         if rows:
             self._db.execute(sa.insert(legs), rows)
+        self._move_balances(moved)
+
+    def _move_balances(self, moved: Mapping[tuple[str, str], int]) -> None:
+        known: set[tuple[str, str]] = set()
+        for commodity in sorted({commodity for commodity, _ in moved}):
+            for some in _pieces([account for of, account in moved if of == commodity]):
+                mine = self._mine(balances), balances.c.commodity == commodity
+                query = sa.select(balances.c.account).where(*mine, balances.c.account.in_(some))
+                known |= {(commodity, account) for account in self._db.execute(query).scalars()}
+        changed, new = [], []
         for (commodity, account), amount in sorted(moved.items()):
-            where = (self._mine(balances), balances.c.commodity == commodity, balances.c.account == account)
-            move = sa.update(balances).where(*where).values(amount=balances.c.amount + amount)
-            if not self._db.execute(move).rowcount:
-                new = {"commodity": commodity, "account": account, "amount": amount}
-                self._db.execute(sa.insert(balances).values(programme=self._programme, **new))
+            if (commodity, account) in known:
+                named = {"b_programme": self._programme, "b_commodity": commodity, "b_account": account}
+                changed.append({**named, "by": amount})
+            else:
+                row = {"programme": self._programme, "commodity": commodity, "account": account, "amount": amount}
+                new.append(row)
+        if changed:
+            self._db.execute(_MOVE_BALANCE, changed)
+        if new:
+            self._db.execute(sa.insert(balances), new)
 
     def balances(self) -> list[tuple[str, str, int]]:
         """(commodity, account, balance), all of them, by name."""
@@ -219,11 +292,14 @@ class Keeping:
         )
         return [(row.commodity, row.account, int(row.total)) for row in found]
 
+    def _named(self, account: int) -> dict[str, object]:
+        return {"b_programme": self._programme, "b_account": account}
+
     def _mine(self, table: sa.Table) -> sa.ColumnElement[bool]:
         return table.c.programme == self._programme
 
 
-def _pieces(wanted: Sequence[str]) -> Iterator[Sequence[str]]:
+def _pieces(wanted: Sequence[_T]) -> Iterator[Sequence[_T]]:
     """Databases take so many values in one statement."""
     for start in range(0, len(wanted), NAMES_AT_ONCE):
         yield wanted[start : start + NAMES_AT_ONCE]

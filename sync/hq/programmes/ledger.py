@@ -34,8 +34,11 @@ from sync.hq.programmes.keeping import FOR_ALL, Keeping, KeptEvent
 from sync.hq.programmes.routing import SALE, is_for_all, names_of, token_key_of
 from sync.hq.programmes.tables import REF_LETTERS
 
-ACCOUNTS_KEPT = 2_000
-"""Accounts in memory: the ones that were used last."""
+EVENTS_KEPT = 200_000
+"""Events of the accounts in memory: of those that were used last."""
+ACCOUNT_WEIGHS = 20
+"""As many events: what an account takes up without any."""
+ACCOUNTS_AT_ONCE = 400
 OWN_REFS = "time/"
 """How refs begin of events that only let time pass."""
 _json = msgspec.json.Encoder()
@@ -94,32 +97,50 @@ class ProgrammeLedger:
         """Let expire and be cancelled what is due by now."""
         keeping = Keeping(db, self.programme.name)
         local = LocalTime(self.programme.zone)
-        for account in keeping.all_accounts(due_until_ms=now_ms):
-            history = self.account(keeping, account)
-            before = history.engine.books.ledger.booked
-            history.engine.books.advance(now_ms)
-            moved = history.engine.books.ledger.booked != before
-            # It was only looked at: what is kept is made by an event of its own, or by nothing at all.
-            self._accounts.pop(account, None)
-            if moved:
-                tick = ClockTick(at=at_text(local, now_ms), ref=f"{OWN_REFS}{account}/{now_ms}")
-                batch = _Batch(self, keeping, now_ms)
-                batch.take_for(account, NewEvent(now_ms, tick, "time"))
-                batch.post()
-            else:
-                keeping.note_account(account, None, history.engine.books.next_due_ms())
+        for some in _some_of(keeping.all_accounts(due_until_ms=now_ms)):
+            batch = _Batch(self, keeping, now_ms)
+            looked_at: dict[int, int] = {}
+            self.load(keeping, some)
+            for account in some:
+                books = self.account(keeping, account).engine.books
+                before = books.ledger.booked
+                books.advance(now_ms)
+                # It was only looked at: what is kept is made by an event of its own, or by nothing at all.
+                self.drop(account)
+                if books.ledger.booked != before:
+                    tick = ClockTick(at=at_text(local, now_ms), ref=f"{OWN_REFS}{account}/{now_ms}")
+                    batch.take_for(account, NewEvent(now_ms, tick, "time"))
+                else:
+                    looked_at[account] = books.next_due_ms()
+            keeping.note_due(looked_at)
+            batch.post()
         keeping.end()
 
     def account(self, keeping: Keeping, account: int) -> AccountHistory:
         """An account as it stands after its last event."""
-        found = self._accounts.pop(account, None)
+        found = self._accounts.get(account)
         if found is None:
-            found = AccountHistory(self.programme)
-            found.resume((at_ms, decode(line)) for at_ms, line in keeping.events_of(account))
-        self._accounts[account] = found
-        if len(self._accounts) > ACCOUNTS_KEPT:
-            self._accounts.popitem(last=False)
+            self.load(keeping, [account])
+            found = self._accounts[account]
+        self._accounts.move_to_end(account)
         return found
+
+    def load(self, keeping: Keeping, wanted: Sequence[int]) -> None:
+        """Have these accounts in memory, all read at once; others have to go."""
+        for account in wanted:
+            if account in self._accounts:
+                self._accounts.move_to_end(account)
+        missing = [account for account in wanted if account not in self._accounts]
+        if not missing:
+            return
+        for account, lines in keeping.events_of(missing).items():
+            history = AccountHistory(self.programme)
+            history.resume((at_ms, decode(line)) for at_ms, line in lines)
+            self._accounts[account] = history
+        events = sum(ACCOUNT_WEIGHS + len(history) for history in self._accounts.values())
+        while events > EVENTS_KEPT and len(self._accounts) > len(wanted):
+            _, gone = self._accounts.popitem(last=False)
+            events -= ACCOUNT_WEIGHS + len(gone)
 
     def drop(self, account: int) -> None:
         """Read this one again when it is asked for."""
@@ -137,9 +158,14 @@ class ProgrammeLedger:
 
     def every(self, db: sa.Connection) -> Iterator[AccountHistory]:
         """All accounts, one after the other."""
-        keeping = Keeping(db, self.programme.name)
-        for account in keeping.all_accounts():
-            yield self.account(keeping, account)
+        return self.all_of(Keeping(db, self.programme.name))
+
+    def all_of(self, keeping: Keeping) -> Iterator[AccountHistory]:
+        """As `every`."""
+        for some in _some_of(keeping.all_accounts()):
+            self.load(keeping, some)
+            for account in some:
+                yield self.account(keeping, account)
 
     def _fresh(self, keeping: Keeping, new: Sequence[NewEvent]) -> list[NewEvent]:
         known = keeping.known([each.event.ref for each in new])
@@ -215,9 +241,15 @@ class _Batch:
             if account != FOR_ALL:
                 by_account.setdefault(self._found(account), []).append((new, number))
         for_all = [(new, number) for new, account, number in self._taken if account == FOR_ALL]
-        for account, own in by_account.items():
-            together = sorted([*own, *for_all], key=lambda each: each[1])
-            self._post(account, [new for new, _ in together if not isinstance(new.event, HoldDraw)])
+        for some in _some_of(list(by_account)):
+            self._ledger.load(self._keeping, some)
+            noted = {}
+            for account in some:
+                together = sorted([*by_account[account], *for_all], key=lambda each: each[1])
+                new_ones = [new for new, _ in together if not isinstance(new.event, HoldDraw)]
+                if new_ones:
+                    noted[account] = self._post(account, new_ones)
+            self._keeping.note_accounts(noted)
         for new, _ in for_all:
             if isinstance(new.event, HoldDraw):
                 self._answers[new.event.ref] = self._draw(new)
@@ -248,9 +280,8 @@ class _Batch:
         self._taken.clear()
         return self._answers
 
-    def _post(self, account: int, new: list[NewEvent]) -> None:
-        if not new:
-            return
+    def _post(self, account: int, new: list[NewEvent]) -> tuple[int, int]:
+        """When its last event was, and when something is due next."""
         history = self._ledger.account(self._keeping, account)
         made, answers = history.post_all([(each.at_ms, each.event) for each in new], self._booked_ms)
         history.postings.clear()
@@ -258,9 +289,7 @@ class _Batch:
         for ref, answer in answers.items():
             before = self._answers.get(ref)
             self._answers[ref] = answer if before is None else _joined(before, answer)
-        last_ms = max(each.at_ms for each in new)
-        before_ms = self._keeping.last_ms(account)
-        self._keeping.note_account(account, max(last_ms, before_ms or 0), history.engine.books.next_due_ms())
+        return history.last_ms, history.engine.books.next_due_ms()
 
     def _passed(self, new: NewEvent, account: int, number: int) -> KeptEvent:
         """In the place of a redemption that was refused: of that, only time passes. What comes late never grants it."""
@@ -278,9 +307,8 @@ class _Batch:
         """A draw is among the members of all accounts: their names are brought together in books of their own."""
         assert isinstance(new.event, HoldDraw)
         engine = Engine(self._ledger.programme)
-        for account in self._keeping.all_accounts():
-            books = self._ledger.account(self._keeping, account).engine.books
-            for holder in books.holders:
+        for history in self._ledger.all_of(self._keeping):
+            for holder in history.engine.books.holders:
                 if holder.kind == "person" and holder.verified and not holder.cancelled:
                     engine.books.add_holder(holder.id, "person").verified = True
         return engine.post(new.event, new.at_ms)
@@ -332,6 +360,11 @@ class _Batch:
         while account in self._into:
             account = self._into[account]
         return account
+
+
+def _some_of(accounts: Sequence[int]) -> Iterator[Sequence[int]]:
+    for start in range(0, len(accounts), ACCOUNTS_AT_ONCE):
+        yield accounts[start : start + ACCOUNTS_AT_ONCE]
 
 
 def at_text(local: LocalTime, at_ms: int) -> str:

@@ -6,8 +6,10 @@ Pure: books in, rows of text out. Balances are as of the moment of the list; sta
 from collections.abc import Callable, Iterator, Mapping
 
 from controller.domain.programmes.books import Books
+from controller.domain.programmes.dates import NEVER_MS
 from controller.domain.programmes.members import APP, Card, Holder
 from controller.domain.programmes.rules import Product
+from controller.domain.programmes.vouchers import has_expired
 from controller.domain.quantities import decimal_text
 from controller.domain.tokens import check_card_number, fold_phone, fold_plate
 
@@ -15,10 +17,14 @@ COLUMNS = (
     "card",
     "plate",
     "phone",
+    "voucher",
     "account",
     "status",
     "products",
     "funds",
+    "valid_until",
+    "pin_verifier",
+    "pin_version",
     "programme",
     "holder",
     "product_set",
@@ -37,6 +43,7 @@ COLUMNS = (
     "as_of",
     "plates_waiting",
     "plates_free",
+    "pay_and_go",
 )
 
 
@@ -59,6 +66,25 @@ def rows_of(books: Books, grades: Mapping[str, Product], as_of: str) -> Iterator
         for phone, holder in books.phones.items():
             if _readable(fold_phone, phone):
                 yield {"phone": phone, "status": "active"} | _funds(holder) | _member(books, holder, None, as_of)
+
+
+def vouchers_of(books: Books, pins: Mapping[str, tuple[str, int]], as_of: str) -> Iterator[dict[str, str]]:
+    """Rows of those vouchers of an account of which something is set apart at stations. `pins`: by voucher, what the
+    driver's PIN is checked by, and which one it is.
+
+    A voucher is good there until the first of its points expire; a later list knows of the others.
+    """
+    for holder in books.holders:
+        for voucher in [voucher for purse in holder.purses.values() for voucher in purse.vouchers]:
+            if voucher.id not in pins:
+                continue
+            verifier, version = pins[voucher.id]
+            gone = voucher.cancelled or has_expired(books, voucher) or holder.cancelled
+            held = [lot.expiry_ms for lot, _ in voucher.free() if lot.expiry_ms < NEVER_MS]
+            last = "" if gone or not held else str(books.time.local(held[0] - 1).date())
+            row = {"voucher": voucher.id, "status": "stopped" if gone else "active", "valid_until": last}
+            pin = {"pin_verifier": verifier, "pin_version": str(version) if version else ""}
+            yield row | pin | _funds(holder) | _member(books, holder, None, as_of)
 
 
 def _of_card(books: Books, card: Card, grades: Mapping[str, Product]) -> dict[str, str]:
@@ -112,6 +138,7 @@ def _member(books: Books, holder: Holder, card: Card | None, as_of: str) -> dict
         "as_of": as_of,
         "plates_waiting": ";".join(plate for plate in waiting if _readable(fold_plate, plate)),
         "plates_free": "" if most is None else str(max(most - len(here), 0)),
+        "pay_and_go": _yes(card is not None and bool(card.credit)),
     }
 
 

@@ -4,25 +4,37 @@ How far it has come stands beside the postings, in their commit. Rows of all bra
 wrote a second time is a sale only where headquarters' books count it as one. Knows no rule of any programme.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
 
 import sqlalchemy as sa
 
+from controller.domain.member_books import voucher_pot
 from controller.domain.programme_records import Quoted, Redeemed
 from controller.domain.programmes.dates import LocalTime
 from controller.domain.programmes.rules import Product
-from controller.domain.records import Authorised, Body, Delivery, RowName, Settlement, decode_body
+from controller.domain.records import Allotted, Authorised, Body, Delivery, RowName, Settlement
 from controller.domain.tokens import TokenKind, TokenRef
+from sync.hq.programmes.apart import Apart
 from sync.hq.programmes.keeping import Keeping
-from sync.hq.programmes.ledger import NewEvent, ProgrammeLedger
+from sync.hq.programmes.ledger import Entered, NewEvent, ProgrammeLedger
 from sync.hq.programmes.routing import CARD, PHONE, PLATE, QR, VOUCHER
-from sync.hq.programmes.sales import Sold, of_delivery, product_of, redemption_of, sale_of, shown_of, unknown_plate
+from sync.hq.programmes.rows_read import StationRows
+from sync.hq.programmes.sales import (
+    Sold,
+    of_delivery,
+    product_of,
+    redemption_of,
+    ref_of,
+    sale_of,
+    shown_of,
+    unknown_plate,
+)
 from sync.hq.programmes.tables import cursors, oddities, waiting
-from sync.hq.schema import branches, rows, sales
+from sync.hq.schema import branches
 
 ROWS_AT_ONCE = 500
 """Rows of one commit: a running headquarters answers stations in between."""
+_VOUCHERS = voucher_pot("")
 PREFIX = {TokenKind.CARD: CARD, TokenKind.PLATE: PLATE, TokenKind.PHONE: PHONE, TokenKind.QR: QR}
 """How the names of tokens begin."""
 
@@ -42,10 +54,10 @@ class Posting:
             after = branch.fork_seq if reached is None else reached
             if after >= branch.head_seq:
                 continue
-            found = _Rows(db, station).of_branch(branch.branch, after, after + ROWS_AT_ONCE)
             reader = _Reader(self, db, station, now_ms)
+            found = reader.read(branch.branch, after, after + ROWS_AT_ONCE)
             new = [each for body, received_ms in found for each in reader.events_of(body, received_ms)]
-            self._ledger.enter(db, new, now_ms)
+            reader.look_at(self._ledger.enter(db, new, now_ms))
             self._reach(db, station, branch.branch, min(after + ROWS_AT_ONCE, branch.head_seq), new=reached is None)
             return True
         return False
@@ -67,7 +79,7 @@ class Posting:
             found = db.execute(sa.select(waiting).where(*where)).all()
             db.execute(sa.delete(waiting).where(*where))
             for row in found:
-                rows_of = _Rows(db, row.station_id)
+                rows_of = StationRows(db, row.station_id)
                 body = rows_of.one(RowName(bytes(row.epoch), row.seq))
                 if body is not None:
                     new += _Reader(self, db, row.station_id, now_ms).events_of(*body)
@@ -112,9 +124,21 @@ class _Reader:
         self._now_ms = now_ms
         self._programme = posting.ledger.programme.name
         self._keeping = Keeping(db, self._programme)
-        self._rows = _Rows(db, station)
+        self._rows = StationRows(db, station)
+        self._names: dict[bytes, list[str]] = {}
+        self._known: dict[str, bool] = {}
         self._made: set[str] = set()
         """Sales of this transaction."""
+        self._said: dict[str, Body] = {}
+        """By event, the rows that may be refused, or taken only because they are facts."""
+
+    def read(self, branch: int, after: int, until: int) -> list[tuple[Body, int]]:
+        """Rows of a branch, and at once what will be asked of them: one by one it takes ten times as long."""
+        self._rows.load(after, until)
+        self._names = self._keeping.names_of_keys(list(self._rows.token_keys()))
+        refs = [ref_of(self._station, delivery) for delivery in self._rows.deliveries()]
+        self._known = dict.fromkeys(refs, False) | dict.fromkeys(self._keeping.known(refs), True)
+        return self._rows.of_branch(branch, after)
 
     def events_of(self, body: Body, received_ms: int) -> Iterator[NewEvent]:
         match body.record:
@@ -127,8 +151,21 @@ class _Reader:
                 # Before the settlement there is no sale yet: the settlement's turn comes.
                 if sold is not None and sold.settlement.name.seq < body.name.seq:
                     yield from self._shown(sold, [body])
+            case Allotted() as record if record.pot.startswith(_VOUCHERS):
+                Apart(self._db, self._programme).arrived(self._station, record.pot, record.allotment_id)
             case Redeemed(offline=True, programme=self._programme) as record:
                 yield from self._redemption(body, record, received_ms)
+
+    def look_at(self, entered: Iterable[Entered]) -> None:
+        """Note what of these events a person should look at."""
+        for each in entered:
+            body, answer = self._said.get(each.ref), each.answer
+            if body is None or answer is None or answer.reason is None:
+                continue
+            if answer.result == "declined":
+                self._odd(body, f"refused: {answer.reason}")
+            elif isinstance(body.record, Redeemed):
+                self._odd(body, f"{body.record.points} points were given out and are booked, against: {answer.reason}")
 
     def _sale(self, body: Body, sold: Sold) -> Iterator[NewEvent]:
         token = sold.token(self._programme)
@@ -148,12 +185,14 @@ class _Reader:
                 self._wait(record.token.key, body)
             elif name.startswith(CARD):
                 yield from self._as_sale(sold, "")
-                yield shown_of(sold, body, name.removeprefix(CARD), self._posting.local)
+                new = shown_of(sold, body, name.removeprefix(CARD), self._posting.local)
+                self._said[new.event.ref] = body
+                yield new
             else:
                 self._odd(body, "what was shown after the sale is no card")
 
     def _as_sale(self, sold: Sold, name: str) -> Iterator[NewEvent]:
-        if sold.ref in self._made or self._keeping.known([sold.ref]):
+        if sold.ref in self._made or self._is_known(sold.ref):
             return
         record = sold.delivery.record
         assert isinstance(record, Delivery)
@@ -169,7 +208,7 @@ class _Reader:
     def _plate(self, sold: Sold) -> str:
         """The plate beside the token; empty for none, and where nothing is asked of one that nobody knows."""
         plate_key = sold.plate_key(self._programme)
-        known = [name for name in self._keeping.names_with(plate_key) if name.startswith(PLATE)] if plate_key else []
+        known = [name for name in self._names_with(plate_key) if name.startswith(PLATE)] if plate_key else []
         if known:
             return known[0].removeprefix(PLATE)
         rules = self._posting.ledger.programme.on(self._posting.local.day(sold.at_ms))
@@ -186,14 +225,13 @@ class _Reader:
             return
         holder = voucher.purse.name.removeprefix("available:").rpartition(":")[0]
         at_ms = min(body.stamp.wall_ms, received_ms)
-        yield redemption_of(self._station, body, product, holder, at_ms, self._posting.local)
+        new = redemption_of(self._station, body, product, holder, at_ms, self._posting.local)
+        self._said[new.event.ref] = body
+        yield new
 
     def _sold(self, delivery: RowName) -> Sold | None:
         """A delivery with the settlement that counts; None for a test measure, and where there is none."""
-        query = sa.select(sales).where(
-            sales.c.station_id == self._station, sales.c.seq == delivery.seq, sales.c.epoch == delivery.epoch
-        )
-        sale = self._db.execute(query).one_or_none()
+        sale = self._rows.sale(delivery)
         if sale is None or sale.settled_seq is None or sale.receipt_number is None:
             return None
         first = self._rows.one(delivery)
@@ -211,9 +249,17 @@ class _Reader:
 
     def _name(self, token: TokenRef) -> str:
         """The token's name, of those that the programme knows; empty for none."""
-        found = self._keeping.names_with(token.key)
+        found = self._names_with(token.key)
         prefix = PREFIX.get(token.kind, "")
         return next((name for name in found if prefix and name.startswith(prefix)), "")
+
+    def _names_with(self, token_key: bytes) -> list[str]:
+        found = self._names.get(token_key)
+        return self._keeping.names_with(token_key) if found is None else found
+
+    def _is_known(self, ref: str) -> bool:
+        known = self._known.get(ref)
+        return bool(self._keeping.known([ref])) if known is None else known
 
     def _wait(self, token_key: bytes, body: Body) -> None:
         where = {
@@ -237,32 +283,3 @@ class _Reader:
         query = sa.select(oddities.c.seq).where(*(oddities.c[name] == value for name, value in where.items()))
         if self._db.execute(query).first() is None:
             self._db.execute(sa.insert(oddities).values(**where, what=what, at_ms=self._now_ms))
-
-
-class _Rows:
-    """A station's rows, read again."""
-
-    def __init__(self, db: sa.Connection, station: str) -> None:
-        self._db = db
-        self._mine = rows.c.station_id == station
-
-    def of_branch(self, branch: int, after: int, until: int) -> list[tuple[Body, int]]:
-        query = sa.select(rows.c.body, rows.c.received_ms).where(
-            self._mine, rows.c.seq > after, rows.c.seq <= until, rows.c.branch == branch
-        )
-        return _read(self._db.execute(query.order_by(rows.c.seq)).all())
-
-    def between(self, first: int, last: int) -> Sequence[Body]:
-        """Rows of all branches with numbers after the first and before the last."""
-        query = sa.select(rows.c.body, rows.c.received_ms).where(self._mine, rows.c.seq > first, rows.c.seq < last)
-        return [body for body, _ in _read(self._db.execute(query.order_by(rows.c.seq)).all())]
-
-    def one(self, name: RowName) -> tuple[Body, int] | None:
-        query = sa.select(rows.c.body, rows.c.received_ms).where(
-            self._mine, rows.c.seq == name.seq, rows.c.epoch == name.epoch
-        )
-        return next(iter(_read(self._db.execute(query).all())), None)
-
-
-def _read(found: Sequence[sa.Row[Any, Any]]) -> list[tuple[Body, int]]:
-    return [(decode_body(bytes(row.body)), row.received_ms) for row in found]

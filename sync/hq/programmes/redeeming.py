@@ -39,6 +39,7 @@ from controller.domain.reasons import Reason as StationReason
 from controller.domain.seams import Randomness
 from controller.domain.tokens import TokenKind, mask_card
 from controller.pincheck import verify
+from sync.hq.programmes.apart import Apart
 from sync.hq.programmes.codes import CODE_MS, new_code, try_code
 from sync.hq.programmes.desk import Desk
 from sync.hq.programmes.keeping import Keeping
@@ -178,8 +179,21 @@ class Redemptions:
             proof=self._proof(db, found, ask, now_ms),
             station=station,
         )
+        short = self._set_apart_elsewhere(db, found, event)
+        if short:
+            return short
         (entered,) = found.ledger.enter(db, [NewEvent(now_ms, event, REQUEST)], now_ms)
         return msgspec.json.encode(entered.answer)
+
+    def _set_apart_elsewhere(self, db: sa.Connection, found: _Found, event: Redeem) -> bytes:
+        """The refusal, where a voucher's points are another station's to give out. Without the PIN nothing is told."""
+        voucher = found.books.vouchers.get(event.proof.voucher or "")
+        if voucher is None or event.proof.driver_pin != "ok" or event.points > found.books.balance(voucher):
+            return b""
+        kept = Apart(db, found.ledger.programme.name)
+        if event.points <= kept.usable_at(found.books, voucher, event.station or ""):
+            return b""
+        return msgspec.json.encode(_Kept("declined", Reason.INSUFFICIENT_POINTS))
 
     def _proof(self, db: sa.Connection, found: _Found, ask: RedeemAsk, now_ms: int) -> Proof:
         """What was shown, tried against what is kept. A code is used up; the engine counts wrong PINs."""

@@ -24,6 +24,7 @@ _TENDERS: dict[TenderKind, ProgrammeTender] = {
     TenderKind.ACCOUNT: "account",
     TenderKind.CARD_PURSE: "electronic",
     TenderKind.POINTS: "points",
+    TenderKind.PAY_AND_GO: "pay_and_go",
 }
 """The value on a card itself was paid for before: it is no money of an account here, and no cash."""
 STATION = "station"

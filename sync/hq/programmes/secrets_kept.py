@@ -43,8 +43,16 @@ class SecretsKept:
 
     def keep_verifier(self, name: str, verifier: str) -> None:
         where = (verifiers.c.programme == self._programme, verifiers.c.name == name)
+        version = self._db.execute(sa.select(verifiers.c.version).where(*where)).scalar() or 0
         self._db.execute(sa.delete(verifiers).where(*where))
-        self._db.execute(sa.insert(verifiers).values(programme=self._programme, name=name, verifier=verifier))
+        new = {"name": name, "verifier": verifier, "version": version + 1}
+        self._db.execute(sa.insert(verifiers).values(programme=self._programme, **new))
+
+    def versioned(self, name: str) -> tuple[str, int]:
+        """The verifier, and which one of this name it is; ("", 0) where none was set."""
+        where = (verifiers.c.programme == self._programme, verifiers.c.name == name)
+        found = self._db.execute(sa.select(verifiers.c.verifier, verifiers.c.version).where(*where)).one_or_none()
+        return ("", 0) if found is None else (found.verifier, found.version)
 
     def is_voided(self, ref: str) -> bool:
         query = sa.select(voided.c.ref).where(voided.c.programme == self._programme, voided.c.ref == ref)

@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterator
 
 from controller.domain.quantities import decimal_text
-from sync.hq.programmes.asks import ActAnswer, BalancesAnswer, ListAnswer, StatementAnswer, VatAnswer
+from sync.hq.programmes.asks import ActAnswer, AllotAnswer, BalancesAnswer, ListAnswer, StatementAnswer, VatAnswer
 
 VOLUME_DECIMALS = 3
 RATE_DECIMALS = 2
@@ -51,7 +51,7 @@ def statement_lines(answer: StatementAnswer) -> Iterator[str]:
         decimal_text(answer.amount_minor, answer.decimals),
         decimal_text(answer.discount_minor, answer.decimals),
     )
-    yield from _table([heading, *rows, total], numbers=3)
+    yield from table([heading, *rows, total], numbers=3)
     yield ""
     vat: list[tuple[str, ...]] = [("VAT", "rate", "amount net", "VAT", "amount", "discount net", "VAT", "discount")]
     for each in answer.vat:
@@ -64,7 +64,7 @@ def statement_lines(answer: StatementAnswer) -> Iterator[str]:
             each.discount_minor,
         )
         vat.append((each.product, _rate(each.rate_bp), *(decimal_text(one, answer.decimals) for one in amounts)))
-    yield from _table(vat, numbers=7)
+    yield from table(vat, numbers=7)
 
 
 def act_lines(answer: ActAnswer) -> Iterator[str]:
@@ -110,7 +110,15 @@ def vat_lines(answer: VatAnswer) -> Iterator[str]:
     ]
     totals = [decimal_text(one, answer.decimals) for one in sums or (0, 0, 0)]
     rows.append(("total", "", "", str(sum(each.sales for each in answer.lines)), "", *totals))
-    yield from _table(rows, numbers=6)
+    yield from table(rows, numbers=6)
+
+
+def allot_lines(answer: AllotAnswer) -> Iterator[str]:
+    """Where a voucher's points are."""
+    yield f"{answer.voucher}: {answer.free} points are set apart nowhere"
+    for each in answer.stations:
+        back = f", {each.asked_back} of them asked back" if each.asked_back else ""
+        yield f"  {each.station}: {each.left} points{back}"
 
 
 def list_csv(answer: ListAnswer) -> str:
@@ -126,7 +134,7 @@ def _rate(rate_bp: int) -> str:
     return f"{decimal_text(rate_bp, RATE_DECIMALS)} %"
 
 
-def _table(rows: list[tuple[str, ...]], *, numbers: int) -> Iterator[str]:
+def table(rows: list[tuple[str, ...]], *, numbers: int) -> Iterator[str]:
     """Columns side by side; the last `numbers` of them to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     left = len(widths) - numbers

@@ -4,7 +4,7 @@ An event is kept as it was entered, for ever; postings are kept as they were mad
 is a number for all who touch each other: a member with cards, plates and phone, and who shares any of these.
 """
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table
 
 metadata = MetaData()
 REF_LETTERS = 200
@@ -133,9 +133,27 @@ verifiers = Table(
     Column("programme", String(64), primary_key=True),
     Column("name", String(256), primary_key=True),
     Column("verifier", String(200), nullable=False),
+    Column("version", Integer, nullable=False),
     sqlite_with_rowid=False,
 )
-"""What the PIN of an organisation (`holder:...`) or of a voucher's driver (`voucher:...`) is checked by."""
+"""What the PIN of an organisation (`holder:...`) or of a voucher's driver (`voucher:...`) is checked by; `version`:
+which one of that name it is."""
+
+apart = Table(
+    "programme_apart",
+    metadata,
+    Column("programme", String(64), primary_key=True),
+    Column("voucher", String(256), primary_key=True),
+    Column("station_id", String(64), primary_key=True),
+    Column("allotment_id", String(200), primary_key=True),
+    Column("points", BigInteger, nullable=False),
+    Column("booked_ms", BigInteger, nullable=False),
+    Column("arrived", Boolean, nullable=False),
+    Index("programme_apart_by_allotment", "programme", "station_id", "allotment_id"),
+    sqlite_with_rowid=False,
+)
+"""Points of vouchers that are set apart at stations; below zero, taken back. `arrived`: that row of the station's
+journal is posted, and all that came before it."""
 
 voided = Table(
     "programme_voided",
@@ -146,6 +164,18 @@ voided = Table(
     sqlite_with_rowid=False,
 )
 """Redemptions that were given back before they came: they are refused for ever."""
+
+findings = Table(
+    "programme_findings",
+    metadata,
+    Column("programme", String(64), primary_key=True),
+    Column("claim", String(REF_LETTERS), primary_key=True),
+    Column("finding", String(2000), nullable=False),
+    Column("found_by", String(200), nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""What an independent body found of a repair claim: that closes it. It moves no account."""
 
 oddities = Table(
     "programme_oddities",

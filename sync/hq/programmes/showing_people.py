@@ -1,0 +1,60 @@
+"""Members, claims and rows to look at, as an operator reads them: text, amounts in the programme's currency. Pure."""
+
+from collections.abc import Iterator
+
+from controller.domain.quantities import decimal_text
+from sync.hq.programmes.asks import ClaimsAnswer, MemberAnswer, OdditiesAnswer
+from sync.hq.programmes.showing import VOLUME_DECIMALS, table
+
+
+def claims_lines(answer: ClaimsAnswer) -> Iterator[str]:
+    """Each claim, with the purchases that are its evidence."""
+    if not answer.claims:
+        yield "no claims"
+    for claim in answer.claims:
+        repair = decimal_text(claim.repair_minor, answer.decimals)
+        yield f"{claim.ref}, {claim.plate}: damaged {claim.damaged_at}, repair {repair} {answer.currency}"
+        yield f"  closed {claim.found_at} by {claim.by}: {claim.finding}" if claim.by else f"  open since {claim.at}"
+        rows: list[tuple[str, ...]] = [("sale", "date and time", "card", "station", "quantity", "amount")]
+        for each in claim.evidence:
+            quantity = decimal_text(each.volume_ml, VOLUME_DECIMALS)
+            amount = decimal_text(each.amount_minor, answer.decimals)
+            rows.append((each.ref, each.at, each.card, each.station, quantity, amount))
+        for line in table(rows, numbers=2):
+            yield f"  {line}"
+
+
+def oddities_lines(answer: OdditiesAnswer) -> Iterator[str]:
+    """A line for each row."""
+    if not answer.oddities:
+        yield "no oddities"
+        return
+    rows: list[tuple[str, ...]] = [("station", "row", "seen", "what is the matter")]
+    rows += [(each.station, each.row, each.at, each.what) for each in answer.oddities]
+    yield from table(rows, numbers=0)
+
+
+def member_lines(answer: MemberAnswer) -> Iterator[str]:
+    """What a person at the telephone needs."""
+    who = f"{answer.holder} ({answer.kind})"
+    yield ", ".join(filter(None, (who, answer.name, answer.phone, *answer.state)))
+    for card in answer.cards:
+        yield f"  card {card.card} {card.state}"
+    for plate in answer.plates:
+        yield f"  plate {plate}"
+    for balance in answer.balances:
+        yield f"  {balance.account:<48} {balance.amount:>20}"
+    if answer.lots:
+        yield ""
+        rows: list[tuple[str, ...]] = [("purse", "voucher", "expires", "points")]
+        rows += [(lot.purse, lot.voucher, lot.expires or "never", str(lot.points)) for lot in answer.lots]
+        yield from table(rows, numbers=1)
+    if answer.sales:
+        yield ""
+        rows = [("what", "date and time", "station", "product", "card", "quantity", "amount", "points, rebate")]
+        for sale in answer.sales:
+            quantity = decimal_text(sale.volume_ml, VOLUME_DECIMALS)
+            amount = decimal_text(sale.amount_minor, answer.decimals)
+            told = (sale.kind, sale.at, sale.station, sale.product, sale.card, quantity, amount, str(sale.points))
+            rows.append(told)
+        yield from table(rows, numbers=3)
