@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from controller.cards_table import CardsTable, ReaderTable, wrong_cards, wrong_readers
-from controller.config_programmes import ProgrammesTable, ReceiptTable, VatTable, check_programmes, check_vat, product_of
+from controller.config_programmes import ProgrammesTable, ReceiptTable, VatTable, check_programmes, check_vat
 from controller.domain.ladder import ODOMETER_KM_A_DAY, Ladder, Rules, Step
 from controller.domain.meters import FLOW_LIMIT_ML_PER_S
 from controller.domain.products import Grade
@@ -250,7 +250,7 @@ def _check(file: StationFile, path: Path) -> StationConfig:
     if not file.tills:
         raise wrong("tills", "expected at least one till: without one nobody can give a command")
     programmes = check_programmes(file.programmes, path.parent, currency, wrong)
-    products = {grade.code: product_of(grade.code, grade.product) for grade in file.grades}
+    products = {grade.code: grade.product for grade in file.grades}
     return StationConfig(path.parent, file, currency, zone, grades, programmes, check_vat(file.vat, products, wrong))
 
 

@@ -72,7 +72,7 @@ def check_programmes(
 def check_vat(
     tables: tuple[VatTable, ...], products: Mapping[str, Product | None], wrong: Wrong
 ) -> tuple[VatRate, ...]:
-    """The rates. `products`: by the codes of all grades that there are."""
+    """The rates. `products`: what is named beside the codes of all grades that there are."""
     rates: dict[tuple[str, date], VatRate] = {}
     for index, table in enumerate(tables):
         codes = _taxed(table, products, f"vat[{index}]", wrong)
@@ -98,7 +98,7 @@ def _taxed(table: VatTable, products: Mapping[str, Product | None], where: str, 
         raise wrong(f"{where}.grade", f"{table.grade!r} is no grade of this station")
     if table.product is None:
         return [table.grade]
-    codes = [code for code, product in products.items() if product == table.product]
+    codes = [code for code, named in products.items() if product_of(code, named) == table.product]
     if table.grade or not codes:
         what = "give one of product and grade" if table.grade else "no grade of this station is that"
         raise wrong(f"{where}.product", f"{table.product}: {what}")

@@ -71,6 +71,8 @@ def _member_lines(member: Membership, currency: Currency, zone: ZoneInfo) -> Ite
         yield "plates_waiting", f"{len(member.plates_waiting)} (only their hashes are known)"
     if member.plates_free != 1:
         yield "plates_free", str(member.plates_free)
+    if member.pay_and_go:
+        yield "pay_and_go", "yes"
     if member.plates_full:
         yield "plates_full", "yes"
     if member.per_litre_minor:

@@ -70,7 +70,10 @@ def with_members(list_csv: str, wall_ms: int) -> str:
     as_of = local_time(wall_ms, _ZONE).isoformat(timespec="seconds")
     reader = csv.DictReader(io.StringIO(list_csv))
     rows = [row | _FLEETS.get(row["card"], {}) for row in reader]
-    rows += [{"status": "active", "funds": "none", "activated": "yes", "account": member["holder"], **member} for member in _MEMBERS]
+    rows += [
+        {"status": "active", "funds": "none", "activated": "yes", "account": member["holder"], **member}
+        for member in _MEMBERS
+    ]
     text = io.StringIO()
     writer = csv.DictWriter(text, [*(reader.fieldnames or ()), *_COLUMNS], restval="", lineterminator="\n")
     writer.writeheader()

@@ -130,7 +130,7 @@ EDGES: dict[str, tuple[str, str]] = {
     "sync/hq/exchange/commands.py": (".open() .write_bytes() time", "the command line: packages are files"),
     "sync/hq/exchange/setup.py": (".exists()", "says which key file is missing"),
     "sync/hq/hold.py": (".open() fcntl", "one process a database"),
-    "sync/hq/office.py": ("os.urandom", "the portal's passwords"),
+    "sync/hq/office.py": ("asyncio.to_thread os.urandom", "the portal's passwords; its files are made beside the desk"),
     "sync/hq/programmes/commands.py": (
         ".read_text() .write_text() time",
         "the command line: files of events, lists, and headquarters' clock",

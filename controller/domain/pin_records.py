@@ -25,7 +25,10 @@ class PinTried(msgspec.Struct, frozen=True, array_like=True, tag="pin_tried"):
 
 
 class PinLocked(msgspec.Struct, frozen=True, array_like=True, tag="pin_locked"):
-    """The last try was one too many: this token asks for no PIN any more at this station. `request_id`: as the try's."""
+    """The last try was one too many: this token asks for no PIN any more at this station.
+
+    `request_id`: as the try has it.
+    """
 
     token: TokenRef
     version: int

@@ -1,8 +1,11 @@
-"""The commands `forecourt hq pay-in`, `allot` and `accounts`: prepaid money, also while the server runs."""
+"""The commands `forecourt hq pay-in`, `allot`, `accounts`, `grants` and `release-grant`: prepaid money, also while the
+server runs."""
 
 import time
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 import click
 import msgspec
@@ -12,19 +15,24 @@ from sync.hq.account_pages import (
     ACCOUNTS_PATH,
     ALLOTMENTS_PATH,
     AMOUNT_MAX,
+    GRANTS_PATH,
     PAYMENTS_PATH,
+    RELEASES_PATH,
     WORK,
     Allotment,
     Payment,
+    Release,
 )
 from sync.hq.config import Config, ConfigError, database_of, load_config
 from sync.hq.hold import StoreBusy, StoreError
-from sync.hq.prepaid import AccountView, Prepaid
+from sync.hq.prepaid import AccountView, GrantView, Prepaid
 from sync.hq.running import ask_running
 from sync.hq.store import Store
 from sync.wire import WireError
 
 CONFIG_NAME = "hq.toml"
+MS_PER_S = 1_000
+_T = TypeVar("_T")
 
 _config_option = click.option(
     "--config", "config_path", type=click.Path(path_type=Path), default=Path(CONFIG_NAME), show_default=True
@@ -59,29 +67,38 @@ def allot_command(config_path: Path, currency: str, allotment_id: str, station: 
     _say([_do(config_path, ALLOTMENTS_PATH, order)], currency)
 
 
+@click.command("release-grant")
+@_config_option
+@_currency_option
+@click.argument("station")
+@click.argument("grant")
+def release_command(config_path: Path, currency: str, station: str, grant: str) -> None:
+    """Free what a GRANT of `hq grants` reserves for a STATION that will never say what came of it: its disk is lost."""
+    _say([_do(config_path, RELEASES_PATH, msgspec.json.encode(Release(station, grant)))], currency)
+
+
 @click.command("accounts")
 @_config_option
 @_currency_option
 def accounts_command(config_path: Path, currency: str) -> None:
     """Show all prepaid accounts: their balance, what is reserved and set apart of it, and what is free."""
-    config = _load(config_path)
-    try:
-        try:
-            store = Store.open(database_of(config, config_path))
-        except StoreBusy as busy:
-            data = ask_running(busy, "GET", ACCOUNTS_PATH, config.tokens.read, b"")
-            views = msgspec.json.decode(data, type=list[AccountView])
-        else:
-            try:
-                views = Prepaid(store.commit).views()
-            finally:
-                store.close()
-    except (StoreError, msgspec.DecodeError) as error:
-        _fail(str(error))
-    _say(views, currency)
+    _say(_look(config_path, ACCOUNTS_PATH, list[AccountView], Prepaid.views), currency)
 
 
-COMMANDS = (pay_in_command, allot_command, accounts_command)
+@click.command("grants")
+@_config_option
+@_currency_option
+def grants_command(config_path: Path, currency: str) -> None:
+    """Show what is promised to stations, each for one delivery, and reserves money until they say what came of it."""
+    rows = [["station", "grant", "account", "asked (UTC)", "delivered", "reserved"]]
+    for each in _look(config_path, GRANTS_PATH, list[GrantView], Prepaid.reserving):
+        asked = datetime.fromtimestamp(each.asked_ms // MS_PER_S, UTC).strftime("%Y-%m-%d %H:%M")
+        amount = money_text(each.amount_minor, CURRENCIES[currency])
+        rows.append([each.station, each.command_id, each.account, asked, "yes" if each.delivered else "no", amount])
+    _table(rows)
+
+
+COMMANDS = (pay_in_command, allot_command, accounts_command, grants_command, release_command)
 
 
 def _do(config_path: Path, path: str, order: bytes) -> AccountView:
@@ -100,12 +117,31 @@ def _do(config_path: Path, path: str, order: bytes) -> AccountView:
         _fail(str(error))
 
 
+def _look(config_path: Path, path: str, kind: type[_T], work: Callable[[Prepaid], _T]) -> _T:
+    config = _load(config_path)
+    try:
+        try:
+            store = Store.open(database_of(config, config_path))
+        except StoreBusy as busy:
+            return msgspec.json.decode(ask_running(busy, "GET", path, config.tokens.read, b""), type=kind)
+        try:
+            return work(Prepaid(store.commit))
+        finally:
+            store.close()
+    except (StoreError, msgspec.DecodeError) as error:
+        _fail(str(error))
+
+
 def _say(views: list[AccountView], currency: str) -> None:
     unit = CURRENCIES[currency]
     rows = [["account", "balance", "reserved", "set apart", "free"]]
     for view in views:
         amounts = (view.balance_minor, view.reserved_minor, view.allotted_minor, view.free_minor)
         rows.append([view.account, *(money_text(amount, unit) for amount in amounts)])
+    _table(rows)
+
+
+def _table(rows: list[list[str]]) -> None:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for name, *texts in rows:
         cells = [text.rjust(width) for text, width in zip(texts, widths[1:], strict=True)]

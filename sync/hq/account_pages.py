@@ -1,4 +1,5 @@
-"""Headquarters' pages of prepaid accounts: what `forecourt hq pay-in`, `allot` and `accounts` do at a running server.
+"""Headquarters' pages of prepaid accounts: what `forecourt hq pay-in`, `allot`, `accounts` and their kind do at a
+running server.
 
 Bytes in, bytes out, for the server and for a command that holds the database itself. Knows no HTTP.
 """
@@ -14,6 +15,8 @@ from sync.wire import MAX_ACCOUNT_LETTERS, WireError, check_station_id
 ACCOUNTS_PATH = "/v1/accounts"
 PAYMENTS_PATH = "/v1/payments"
 ALLOTMENTS_PATH = "/v1/allotments"
+GRANTS_PATH = "/v1/grants"
+RELEASES_PATH = "/v1/grants/releases"
 AMOUNT_MAX = 10**15
 
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ACCOUNT_LETTERS)]
@@ -36,6 +39,13 @@ class Allotment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     amount_minor: Annotated[int, msgspec.Meta(ge=1, le=AMOUNT_MAX)]
 
 
+class Release(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A grant that nothing will come of."""
+
+    station: str
+    command_id: str
+
+
 def pay_in(prepaid: Prepaid, data: bytes, now_ms: int) -> AccountView:
     """Book a payment. WireError for bytes that are none, AccountRefused."""
     try:
@@ -55,5 +65,18 @@ def allot(prepaid: Prepaid, data: bytes, now_ms: int) -> AccountView:
     return prepaid.allot(station, order.account, order.allotment_id, order.amount_minor, now_ms)
 
 
-WORK: dict[str, Callable[[Prepaid, bytes, int], AccountView]] = {PAYMENTS_PATH: pay_in, ALLOTMENTS_PATH: allot}
+def release(prepaid: Prepaid, data: bytes, now_ms: int) -> AccountView:
+    """Free what a grant reserves. WireError for bytes that say nothing like it, AccountRefused."""
+    try:
+        order = msgspec.json.decode(data, type=Release)
+    except ValueError as error:
+        raise WireError(f"not the release of a grant: {error}") from error
+    return prepaid.release(order.station, order.command_id, now_ms)
+
+
+WORK: dict[str, Callable[[Prepaid, bytes, int], AccountView]] = {
+    PAYMENTS_PATH: pay_in,
+    ALLOTMENTS_PATH: allot,
+    RELEASES_PATH: release,
+}
 """By path: what is done with what is posted there, at the wall time."""

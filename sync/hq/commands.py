@@ -13,11 +13,13 @@ COMMANDS = {
     "check-cards": ("sync.hq.cards.check_command", "check_cards", "Check what cards signed for against the sales."),
     "enrol": ("sync.hq.station_commands", "enrol", "Make a station known by its public key."),
     "exchange": ("sync.hq.exchange.commands", "exchange", "Other issuers of cards: stop lists, sales and netting."),
+    "grants": ("sync.hq.account_commands", "grants_command", "Show what is promised to stations for deliveries."),
     "init": ("sync.hq.station_commands", "init", "Write a commented hq.toml."),
     "pay-in": ("sync.hq.account_commands", "pay_in_command", "Book money paid into a prepaid account."),
     "portal": ("sync.hq.portal.commands", "portal", "Who may look at sales reports in a browser."),
     "programme": ("sync.hq.programmes.commands", "programme_group", "The fuel programmes' ledgers."),
     "qr": ("sync.hq.code_commands", "qr", "Make a code that stands for a card, a plate or a phone once."),
+    "release-grant": ("sync.hq.account_commands", "release_command", "Free a promise that nothing will come of."),
     "serve": ("sync.hq.serve_command", "serve_command", "Receive batches and answer requests until SIGTERM."),
     "totals": ("sync.hq.station_commands", "totals", "Print a station's totals as JSON."),
 }

@@ -4,6 +4,7 @@ Put together from hq.toml and the files beside it. The office's own routes are b
 means is known in `portal.orders` and `exchange.orders`.
 """
 
+import asyncio
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -71,6 +72,7 @@ class Office:
             random_bytes=os.urandom,
             wall_ms=self._wall_ms,
             at_desk=at_desk,
+            beside=asyncio.to_thread,
             simulated=self._config.simulated,
         )
         return [portal_accounts, exchange, portal_router(portal)]

@@ -43,6 +43,17 @@ class AccountView(msgspec.Struct, frozen=True):
         return self.balance_minor - self.reserved_minor - self.allotted_minor
 
 
+class GrantView(msgspec.Struct, frozen=True):
+    """What a station was promised for one delivery, and nothing has come of yet. `delivered`: it is not paid yet."""
+
+    station: str
+    command_id: str
+    account: str
+    amount_minor: int
+    asked_ms: int
+    delivered: bool
+
+
 class Prepaid:
     """All prepaid accounts. Each call is one commit."""
 
@@ -126,6 +137,36 @@ class Prepaid:
         with self._commit() as db:
             names = db.execute(sa.select(accounts.c.account).order_by(accounts.c.account)).scalars().all()
             return [_view(db, name) for name in names]
+
+    def reserving(self) -> list[GrantView]:
+        """All grants that reserve money now, the oldest first."""
+        which = sa.select(grants).where(grants.c.state == RESERVED, grants.c.amount_minor > 0)
+        with self._commit() as db:
+            found = db.execute(which.order_by(grants.c.asked_ms, grants.c.station_id, grants.c.command_id)).all()
+        return [
+            GrantView(
+                each.station_id,
+                each.command_id,
+                each.account,
+                each.amount_minor,
+                each.asked_ms,
+                each.delivered_seq is not None,
+            )
+            for each in found
+        ]
+
+    def release(self, station: str, command_id: str, now_ms: int) -> AccountView:
+        """A person knows that nothing will come of a grant: its station's disk is lost. AccountRefused.
+
+        A delivery that comes all the same is posted.
+        """
+        with self._commit() as db:
+            held = db.execute(sa.select(grants).where(*_grant_key(station, command_id))).one_or_none()
+        if held is None or not held.account:
+            raise AccountRefused(f"{station} has no grant {command_id}: see `forecourt hq grants`")
+        if self.void(station, command_id, now_ms) == 0:
+            raise AccountRefused(f"the grant {command_id} of {station} was used: its sale settles it")
+        return self.view(held.account)
 
     def _lock(self, db: sa.Connection, account: str) -> None:
         """Two promises at once wait for each other. Without a payment there is nothing to promise."""

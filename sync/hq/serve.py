@@ -30,7 +30,7 @@ from sync.hq.config import Config
 from sync.hq.enrolment import STATIONS_PATH, Enrolment
 from sync.hq.hold import StoreError, StoreFull
 from sync.hq.ingest import Ingest
-from sync.hq.prepaid import AccountRefused, AccountView, Prepaid
+from sync.hq.prepaid import AccountRefused, AccountView, GrantView, Prepaid
 from sync.hq.programmes.desk import Desk
 from sync.hq.programmes.following import Following
 from sync.hq.programmes.pages import MAX_ASK_BYTES, PROGRAMMES_PATH
@@ -162,6 +162,10 @@ def build_app(
     async def accounts() -> list[AccountView]:
         return await at_desk(prepaid.views)
 
+    @get(account_pages.GRANTS_PATH, guards=[bearer(config.tokens.read)])
+    async def grants() -> list[GrantView]:
+        return await at_desk(prepaid.reserving)
+
     @post(PROGRAMMES_PATH, status_code=200, guards=[bearer(config.tokens.admin)], request_max_body_size=MAX_ASK_BYTES)
     async def programme(request: Request[Any, Any, Any]) -> Response[bytes]:
         data = await request.body()
@@ -171,8 +175,9 @@ def build_app(
     async def health() -> dict[str, bool]:
         return {"ok": True, "simulated": config.simulated}
 
+    prepaid_pages = order, accounts, grants
     return Litestar(
-        [batches, requests, totals, known, card_claims, enrol, order, accounts, programme, health, *more(at_desk)],
+        [batches, requests, totals, known, card_claims, enrol, *prepaid_pages, programme, health, *more(at_desk)],
         lifespan=[lifespan],
         exception_handlers={
             WireError: _sentence,

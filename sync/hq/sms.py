@@ -4,6 +4,7 @@
 named by its time, removed by whoever has sent it. What lies there is for its owner only: it holds one-time passwords.
 """
 
+import itertools
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -37,17 +38,17 @@ class SmsGateway(Protocol):
 class Spool:
     """A folder of messages that wait for a provider's program. `wall_ms`: the time, for their names."""
 
+    _numbers = itertools.count(1)
+    """Of all spools of this process: two may write in the same millisecond."""
+
     def __init__(self, folder: Path, wall_ms: Callable[[], int]) -> None:
         self._folder = folder
         self._wall_ms = wall_ms
-        self._number = 0
 
     def send(self, message: Sms) -> None:
         """A new file `TIME-NUMBER.json` in the folder, which is made if need be."""
         at_ms = self._wall_ms()
-        path = self._next(at_ms)
-        while path.exists():  # another spool's of this process, in the same moment
-            path = self._next(at_ms)
+        path = self._folder / f"{at_ms}-{next(self._numbers):06d}.json"
         whole = msgspec.json.encode({"at_ms": at_ms, "phone": message.phone, "text": message.text})
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -59,7 +60,3 @@ class Spool:
             new.replace(path)
         except OSError as error:
             raise SmsUnsent(f"{path} cannot be written ({error.strerror}): make room and repeat") from error
-
-    def _next(self, at_ms: int) -> Path:
-        self._number += 1
-        return self._folder / f"{at_ms}-{self._number:06d}.json"

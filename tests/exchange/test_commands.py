@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import click.testing
+import msgspec
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from controller.domain.funds import Funds
 from controller.domain.quantities import Unit, UnitPrice
 from controller.domain.records import Delivery, TenderKind
 from sync.hq.commands import hq as commands
+from sync.hq.exchange.packages import FORMAT, MOST, Traded, Transaction, pack
 from sync.hq.ingest import Ingest
 from sync.hq.store import Store
 from tests.hq_programmes.bench import SECRET, StationJournal, ms, token
@@ -157,3 +161,40 @@ def test_a_key_that_others_can_read_is_not_used(pair: tuple[Folder, Folder], tmp
     assert "can be read by others" in said
     (a.path / "exchange.key").unlink()
     assert "forecourt hq exchange init" in a.refused("exchange", "service", "BETA", "--out", tmp_path / "a-1")
+
+
+def test_nothing_that_a_partner_may_sign_stops_the_settlement(pair: tuple[Folder, Folder], tmp_path: Path) -> None:
+    """Sales of nothing, of all the money there is, of another fuel, of long ago, to a stranger; and their reversals."""
+    a, b = pair
+    key = Ed25519PrivateKey.from_private_bytes(bytes.fromhex((b.path / "exchange.key").read_text()))
+    made = datetime(2026, 1, 16, tzinfo=UTC)
+    sold = Transaction("1", made, CARD, "S", "cng", 4_000, 100_00)
+    odd = (
+        msgspec.structs.replace(sold, volume_ml=0, amount_minor=0),
+        msgspec.structs.replace(sold, ref="2", volume_ml=MOST, amount_minor=MOST),
+        msgspec.structs.replace(sold, ref="3" * 128, station="S" * 128, product="diesel"),
+        msgspec.structs.replace(sold, ref="4", at=datetime(1970, 1, 1, tzinfo=UTC)),
+        msgspec.structs.replace(sold, ref="5", card="9999000011112222"),
+        msgspec.structs.replace(sold, ref="6: \u202e é", at=made + timedelta(hours=23)),
+        msgspec.structs.replace(sold, ref="7", volume_ml=0),
+        msgspec.structs.replace(sold, ref="8", amount_minor=0),
+    )
+    backs = tuple(
+        msgspec.structs.replace(
+            each,
+            ref=f"r{each.ref[:100]}",
+            volume_ml=-each.volume_ml,
+            amount_minor=-each.amount_minor,
+            reverses=each.ref,
+        )
+        for each in odd[1:]
+    )
+    for number, (transactions, day) in enumerate(((odd, 15), (backs, 16)), 1):
+        package = Traded(FORMAT, "BETA", "ACME", number, made, date(2026, 1, day), "UAH", transactions)
+        (tmp_path / "package").write_bytes(pack(package, key))
+        said = a.done("exchange", "take", tmp_path / "package")
+        assert f"{len(transactions)} transactions" in said
+        assert "was never issued here" in said
+    bought = json.loads(a.done("exchange", "net", "BETA", "2026-01-15", "--json"))["bought"]["amount_minor"]
+    assert bought == MOST + 5 * 100_00
+    assert json.loads(a.done("exchange", "net", "BETA", "2026-01-16", "--json"))["bought"]["amount_minor"] == -bought

@@ -287,7 +287,7 @@ def browser() -> Iterator[tuple[TestClient[Litestar], list[Sms], list[int]]]:
         return work()
 
     desk: Callable[[Callable[[], Any]], Awaitable[Any]] = at_desk
-    portal = Portal(access(), Sales(), sent.append, lambda: now[0], desk, secure=False, simulated=True)
+    portal = Portal(access(), Sales(), sent.append, lambda: now[0], desk, desk, secure=False, simulated=True)
     with TestClient(Litestar([portal_router(portal)])) as client:
         yield client, sent, now
 
@@ -351,7 +351,7 @@ def test_a_password_is_sent_when_the_answer_is_out() -> None:
         return work()
 
     portal = Portal(
-        access(), Sales(), lambda _: order.append("sent"), lambda: 0, at_desk, secure=False, simulated=True
+        access(), Sales(), lambda _: order.append("sent"), lambda: 0, at_desk, at_desk, secure=False, simulated=True
     )
     inner = Litestar([portal_router(portal)])
 

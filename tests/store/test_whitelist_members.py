@@ -39,6 +39,7 @@ TEXTS = {
     "as_of": "2026-01-05T10:00:00+03:00",
     "plates_waiting": "34 ABC 125",
     "plates_free": "2",
+    "pay_and_go": "yes",
 }
 HIDDEN = {"plates", "plates_waiting", "percent_bp"}
 """Not shown as they were written: kept as hashes, or not given."""
@@ -61,6 +62,7 @@ FULL = Membership(
     1_767_596_400_000,
     (token_key(SECRET, TokenKind.PLATE, fold_plate("34ABC125")),),
     2,
+    True,
 )
 
 

@@ -14,6 +14,8 @@ from controller.domain.tokens import TokenKind, fold_plate, token_key
 from controller.keys import write_secret
 from controller.shown import verified_by
 from sync.hq.commands import hq as commands
+from sync.hq.prepaid import Prepaid
+from sync.hq.store import Store
 from tests.sync.peers import PUBLIC, STATION
 from tests.sync.test_server import Process
 
@@ -46,6 +48,11 @@ class Office:
         return result.stderr
 
 
+def row(account: str, *amounts: str) -> list[str]:
+    """An account's line: balance, reserved, set apart, free."""
+    return [account, *(word for amount in amounts for word in (amount, "TRY"))]
+
+
 @pytest.fixture
 def office(tmp_path: Path) -> Office:
     return Office(tmp_path)
@@ -66,17 +73,36 @@ def anyhow(request: pytest.FixtureRequest, office: Office) -> Iterator[Office]:
 def test_money_is_paid_in_set_apart_and_shown(anyhow: Office) -> None:
     assert anyhow.done("accounts", *LIRA) == [HEADING]
     paid = ("pay-in", *LIRA, "--id", "2026-01", "KUZEY", "500.00")
-    assert anyhow.done(*paid)[1] == "KUZEY 500.00 TRY 0.00 TRY 0.00 TRY 500.00 TRY".split()
+    assert anyhow.done(*paid)[1] == row("KUZEY", "500.00", "0.00", "0.00", "500.00")
     assert anyhow.done(*paid)[1][1] == "500.00", "the same payment again is no more money"
     apart = ("allot", *LIRA, "--id", "a", STATION, "KUZEY", "200.5")
-    assert anyhow.done(*apart)[1] == "KUZEY 500.00 TRY 0.00 TRY 200.50 TRY 299.50 TRY".split()
+    assert anyhow.done(*apart)[1] == row("KUZEY", "500.00", "0.00", "200.50", "299.50")
     assert anyhow.done(*apart)[1][5] == "200.50", "so is the same allotment"
     assert anyhow.done("pay-in", *LIRA, "--id", "back", "--", "KUZEY", "-299.50")[1][-2] == "0.00"
-    assert anyhow.done("accounts", *LIRA)[1] == "KUZEY 200.50 TRY 0.00 TRY 200.50 TRY 0.00 TRY".split()
+    assert anyhow.done("accounts", *LIRA)[1] == row("KUZEY", "200.50", "0.00", "200.50", "0.00")
     assert "less that is free" in anyhow.refused("pay-in", *LIRA, "--id", "more", "--", "KUZEY", "-0.01")
     assert "less that is free" in anyhow.refused("allot", *LIRA, "--id", "b", STATION, "KUZEY", "0.01")
     assert "take another --id" in anyhow.refused("pay-in", *LIRA, "--id", "2026-01", "KUZEY", "501")
     assert "not enrolled" in anyhow.refused("allot", *LIRA, "--id", "b", "NOBODY", "KUZEY", "1")
+
+
+def test_what_a_lost_disk_reserves_for_ever_is_shown_and_released(office: Office) -> None:
+    """The station's journal went back to before it asked, so it voids nothing: a person says it."""
+    office.done("pay-in", *LIRA, "--id", "p", "KUZEY", "500")
+    store = Store.open(office.folder / "hq.db")
+    assert Prepaid(store.commit).grant(STATION, "grant/x-7", "KUZEY", 300_00, 1_790_000_000_000) == 300_00
+    store.close()
+    server = Process(office.config)
+    try:
+        shown = office.done("grants", *LIRA)
+        assert shown[1] == f"{STATION} grant/x-7 KUZEY 2026-09-21 14:13 no 300.00 TRY".split()
+        assert "has no grant y" in office.refused("release-grant", *LIRA, STATION, "y")
+        freed = office.done("release-grant", *LIRA, STATION, "grant/x-7")[1]
+        assert freed == row("KUZEY", "500.00", "0.00", "0.00", "500.00")
+    finally:
+        server.stop()
+    assert len(office.done("grants", *LIRA)) == 1
+    assert office.done("release-grant", *LIRA, STATION, "grant/x-7")[1] == freed, "said again"
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,7 @@ def test_what_cannot_be_is_said_at_once_and_a_refusal_leaves_the_delivery_open()
 
 @pytest.mark.parametrize(
     ("keys", "deliveries"),
-    [("5 enter f8", ["d5a"]), ("5 enter enter f8", ["d5a"]), ("f8", [])],
+    [("5 enter f8", ["d5a"]), ("5 enter enter f8", ["d5a"])],
 )
 def test_the_next_card_at_the_reader_is_shown_for_the_open_or_the_just_paid_delivery(
     keys: str, deliveries: list[str]
@@ -133,14 +133,13 @@ def test_the_next_card_at_the_reader_is_shown_for_the_open_or_the_just_paid_deli
             if before.count("enter") > 1:
                 await stage.sees("Paid. Enter")
             await stage.keys(last)
-            if deliveries:
-                await stage.sees("Done: the next card at this till is for this sale")
+            await stage.sees("Done: the next card at this till is for this sale")
 
     play(scene)
     assert [c.delivery_id for c in station.commands if isinstance(c, ExpectShown)] == deliveries
 
 
-@pytest.mark.parametrize(("keys", "code"), [("5 enter f9", ""), ("5 enter f6 1 2 3 4 enter f9", "1234")])
+@pytest.mark.parametrize(("keys", "code"), [("5 enter f6 1 2 enter f9", "12")])
 def test_the_whole_amount_is_charged_to_the_linked_card_with_the_code_that_was_typed(keys: str, code: str) -> None:
     station = FakeStation()
 

@@ -41,7 +41,8 @@ class SalesBook(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Portal:
-    """What the routes need. `at_desk` runs work where the database is; `send` gives a message to the SMS gateway.
+    """What the routes need. `at_desk` runs work where the database is, `beside` on a thread that nobody waits for;
+    `send` gives a message to the SMS gateway.
 
     `secure`: the cookie goes over TLS only.
     """
@@ -51,6 +52,7 @@ class Portal:
     send: Callable[[Sms], None]
     wall_ms: Callable[[], int]
     at_desk: Callable[[Callable[[], Any]], Awaitable[Any]]
+    beside: Callable[[Callable[[], Any]], Awaitable[Any]]
     secure: bool
     simulated: bool
 
@@ -122,7 +124,7 @@ def portal_router(portal: Portal) -> Router:
             currency = portal.sales.currency(found.account.programme)
             try:
                 async with one_file:
-                    data = await asyncio.to_thread(excel_bytes, found.lines, found.totals, currency, words)
+                    data = await portal.beside(lambda: excel_bytes(found.lines, found.totals, currency, words))
             except TooLong as error:
                 wrong = str(error)
         if wrong:

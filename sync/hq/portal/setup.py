@@ -25,6 +25,7 @@ def open_portal(
     random_bytes: Callable[[int], bytes],
     wall_ms: Callable[[], int],
     at_desk: Callable[[Callable[[], Any]], Awaitable[Any]],
+    beside: Callable[[Callable[[], Any]], Awaitable[Any]],
     simulated: bool,
 ) -> Portal:
     """A real headquarters' cookie goes over TLS only: a proxy stands before it."""
@@ -48,6 +49,7 @@ def open_portal(
         send=send,
         wall_ms=wall_ms,
         at_desk=at_desk,
+        beside=beside,
         secure=not simulated,
         simulated=simulated,
     )
