@@ -56,11 +56,14 @@ class PrepaidRows:
                     pass
 
     def _authorised(self, name: RowName, command_id: str) -> None:
-        """Also where the grant was voided: a copy of the disk may deliver on it all the same."""
+        """Also where the grant was voided, or was lost here with a backup: a delivery may come of it all the same."""
         mine = grants.c.station_id == self._station, grants.c.command_id == command_id
+        named = {"authorised_seq": name.seq, "authorised_epoch": name.epoch}
         free = sa.or_(grants.c.state == RESERVED, grants.c.authorised_seq.is_(None))
-        update = sa.update(grants).where(*mine, free)
-        self._db.execute(update.values(authorised_seq=name.seq, authorised_epoch=name.epoch))
+        self._db.execute(sa.update(grants).where(*mine, free).values(**named))
+        if self._db.execute(sa.select(grants.c.state).where(*mine)).first() is None:
+            lost = {"command_id": command_id, "account": "", "amount_minor": 0, "state": SETTLED}
+            self._db.execute(sa.insert(grants).values(station_id=self._station, **lost, **named, asked_ms=self._now_ms))
 
     def _delivered(self, name: RowName, record: Delivery) -> None:
         if (authorised := record.authorised) is not None:

@@ -6,6 +6,7 @@ A holder process keeps the namespace while daemons come and go; clients reach th
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
@@ -15,6 +16,8 @@ from pathlib import Path
 
 READY_S = 20.0
 DRIVER = Path("/usr/lib/pcsc/drivers/serial/libifdvpcd.so")
+SLOTS = 2  # readers, of an entry in the configuration: the driver opens two neighbouring ports
+MOST_READERS = 16  # of one pcscd: it leaves out what comes after, without a word to its clients
 READER = "Virtual PCD 00 00"
 
 # A card that is there before the daemon first looks is powered and never called inserted.
@@ -41,20 +44,33 @@ def check_installed() -> None:
 
 
 class PrivatePcscd:
-    """`start()`, `kill()`, `start()` again; `close()` at the end. `port` is where the virtual card connects."""
+    """`start()`, `kill()`, `start()` again; `close()` at the end. `port` is where the virtual card connects.
 
-    def __init__(self, folder: Path) -> None:
+    `ports` is where it connects to each reader, by the reader's name. Raises ValueError for an odd or too great number.
+    """
+
+    def __init__(self, folder: Path, readers: int = SLOTS) -> None:
+        if readers not in range(SLOTS, MOST_READERS + 1, SLOTS):
+            raise ValueError(f"{readers} readers: expected an even number up to {MOST_READERS}")
         check_installed()
-        self.port = _two_free_ports()
+        firsts = _free_pairs(readers // SLOTS)
+        self.port = firsts[0]
+        self.ports: dict[str, int] = {}
         self.log: list[str] = []
         self._grown = threading.Condition()
         self._began = 0  # where in the log the present daemon's lines begin
         self._config = folder / "reader.conf.d"
         self._config.mkdir()
-        (self._config / "vpcd").write_text(
-            f'FRIENDLYNAME "Virtual PCD"\nDEVICENAME /dev/null:0x{self.port:X}\n'
-            f"LIBPATH {DRIVER}\nCHANNELID 0x{self.port:X}\n"
-        )
+        for number, port in enumerate(firsts):
+            name, driver = "Virtual PCD", DRIVER
+            if len(firsts) > 1:
+                name = f"{name} {number}"
+                # pcscd locks a driver once for all entries that name it, and two such entries lock each other out
+                driver = Path(shutil.copy(DRIVER, folder / f"{number}-{DRIVER.name}"))
+            (self._config / f"vpcd-{number}").write_text(
+                f'FRIENDLYNAME "{name}"\nDEVICENAME /dev/null:0x{port:X}\nLIBPATH {driver}\nCHANNELID 0x{port:X}\n'
+            )
+            self.ports |= {f"{name} 00 {slot:02}": port + slot for slot in range(SLOTS)}
         as_root = [] if os.geteuid() == 0 else ["--map-root-user"]
         script = "mkdir -p /run/pcscd && mount -t tmpfs tmpfs /run/pcscd && echo mounted && exec cat"
         self._holder = subprocess.Popen(
@@ -99,10 +115,16 @@ class PrivatePcscd:
             if not self._grown.wait_for(lambda: self._last(*_CAME) >= 0, READY_S):
                 raise RuntimeError("pcscd saw no card:\n" + "\n".join(self.log[-20:]))
 
-    def wait_for_removal(self) -> None:
-        """Until this daemon has seen that its cards are gone: what comes sooner, it takes for the same card."""
+    def wait_for_removal(self, reader: str | None = None) -> None:
+        """Until this daemon has seen that its cards are gone: what comes sooner, it takes for the same card.
+
+        With a reader's name only of that one; its card must have come after the daemon.
+        """
+        came, went = _CAME, "Card Removed"
+        if reader is not None:
+            came, went = (f"Card inserted into {reader}",), f"Card Removed From {reader}"
         with self._grown:
-            if not self._grown.wait_for(lambda: self._last("Card Removed") >= self._last(*_CAME), READY_S):
+            if not self._grown.wait_for(lambda: self._last(went) >= self._last(*came), READY_S):
                 raise RuntimeError("pcscd saw no card go:\n" + "\n".join(self.log[-20:]))
 
     def _last(self, *words: str) -> int:
@@ -141,15 +163,19 @@ class PrivatePcscd:
         ready.set()  # it ended; start() looks which
 
 
-def _two_free_ports() -> int:
-    """The first of two neighbouring free ports: vpcd opens one for each of its two slots."""
-    for _ in range(100):
-        with socket.socket() as first, socket.socket() as second:
+def _free_pairs(count: int) -> list[int]:
+    """The first of two neighbouring free ports, as often as asked: vpcd opens one for each of its two slots."""
+    pairs: list[int] = []
+    with contextlib.ExitStack() as held:  # all of them until the last is found, so that none is found twice
+        for _ in range(100 * count):
+            first, second = (held.enter_context(socket.socket()) for _ in range(SLOTS))
             first.bind(("127.0.0.1", 0))
             port: int = first.getsockname()[1]
             try:
                 second.bind(("127.0.0.1", port + 1))
             except OSError:
                 continue
-            return port
-    raise RuntimeError("no two neighbouring free ports")
+            pairs.append(port)
+            if len(pairs) == count:
+                return pairs
+    raise RuntimeError(f"no {count} times two neighbouring free ports")

@@ -176,6 +176,16 @@ def test_a_delivery_on_headquarters_money_leaves_no_less_set_apart_though_its_gr
         assert office.view == AccountView(ACCOUNT, 600, 0, 500), "the other copy delivered too"
 
 
+def test_a_grant_that_headquarters_lost_with_its_backup_leaves_no_less_set_apart() -> None:
+    office = Office(1_000)
+    office.prepaid.allot("TR-1", ACCOUNT, "a", 500, NOW_MS)
+    allowed = office.let_go("TR-1", name(1), 400)
+    office.settle("TR-1", office.deliver("TR-1", allowed, 390), 390)
+    assert office.view == AccountView(ACCOUNT, 610, 0, 500)
+    assert office.void("TR-1", name(1)) == 0
+    assert office.ask("TR-1", name(1), 400) == 0, "it was used"
+
+
 @pytest.mark.parametrize("granted", [True, False])
 @pytest.mark.parametrize("delivered", [True, False])
 def test_a_disk_that_went_back_tells_again_what_ran_out_and_nobody_pays_twice(granted: bool, delivered: bool) -> None:
