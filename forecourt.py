@@ -23,15 +23,23 @@ COMMANDS = {
     "card": ("sync.hq.cards.commands", "card", "Headquarters' card office: issue, read, load and renew fuel cards."),
     "demo": ("sim.demo", "demo", "A whole simulated station in one command, with its terminal."),
     "hq": ("sync.hq.commands", "hq", "Headquarters: receives what the stations send."),
-    "journal": ("controller.journal_commands", "journal", "The station's journal: show, verify, export and erase."),
+    "journal": (
+        "controller.office.journal_commands",
+        "journal",
+        "The journal: show, verify, export and erase.",
+    ),
     "keys": ("sync.hq.cards.key_commands", "keys", "The network's card keys, and what a station gets of them."),
-    "programme": ("controller.programme_commands", "programme", "Fuel programmes, and the laboratory for their rules."),
-    "pump": ("controller.pump_commands", "pump", "Orders to a running station's pumps, as a till gives them."),
+    "programme": (
+        "controller.office.programme_commands",
+        "programme",
+        "Fuel programmes, and a laboratory for their rules.",
+    ),
+    "pump": ("controller.office.pump_commands", "pump", "Orders to a running station's pumps, as a till gives them."),
     "sim": ("sim.door", "sim", "Simulated pumps, readers and printers, and whole simulated days."),
     "station": ("controller.commands", "station", "The station: set it up, run it."),
     "terminal": ("terminal.commands", "terminal", "The attendant's terminal."),
     "wire": ("controller.wire.commands", "wire", "What passes on a pump line: decode, record, show and replay it."),
-    "whitelist": ("controller.whitelist_commands", "whitelist", "The list of cards, plates and phones."),
+    "whitelist": ("controller.office.whitelist_commands", "whitelist", "The list of cards, plates and phones."),
 }
 """By name: module, attribute, and one line of help, so that `--help` loads none of them."""
 

@@ -29,6 +29,7 @@ from card_io.transaction import Changed
 
 SESSION_MS = 4_000  # a purse's debit takes some 25 APDUs, half a second on a real card; nobody waits longer than this
 SILENCE_MS = SESSION_MS + 4_000  # the child says nothing during a session, and each second otherwise
+START_MS = 30_000  # the first word may take this long: on a small machine sixteen children start one another slow
 END_MS = 2_000  # how long a child that was told to end may take
 RETRY_FIRST_MS, RETRY_MAX_MS = 100, 5_000
 
@@ -139,8 +140,8 @@ class PcscReader:
                         if isinstance(event, CardPresented | CardRemoved):
                             retry_ms = RETRY_FIRST_MS
                         self._say(event)
-                except TimeoutError:
-                    why = f"it was silent for {self._silence_ms} ms"
+                except TimeoutError as error:
+                    why = str(error)
                     child.kill()  # who doesn't speak doesn't listen
                 except (msgspec.MsgspecError, ValueError, OSError) as error:
                     why = f"it spoke nonsense ({type(error).__name__})"
@@ -188,15 +189,20 @@ class PcscReader:
         assert child.stdin is not None
         child.stdin.write(msgspec.json.encode(start) + b"\n")
         await child.stdin.drain()
-        self._listens = True
 
     async def _lines(self, child: Process) -> AsyncIterator[ReaderEvent]:
+        """Raises TimeoutError that says how long the child was silent."""
         assert child.stdout is not None
+        limit_ms = max(START_MS, self._silence_ms)
         while True:
-            async with asyncio.timeout(self._silence_ms / 1000):
-                raw = await child.stdout.readline()
+            try:
+                async with asyncio.timeout(limit_ms / 1000):
+                    raw = await child.stdout.readline()
+            except TimeoutError:
+                raise TimeoutError(f"it was silent for {limit_ms} ms") from None
             if not raw:
                 return
+            self._listens, limit_ms = True, self._silence_ms  # who gives an order to one that starts need not wait
             match _DECODER.decode(raw):
                 case Alive():
                     pass

@@ -43,6 +43,7 @@ def wrong_readers(
 ) -> Iterator[tuple[str, str]]:
     """Key and what is wrong with it. `points` and `tills` are those of the station."""
     seen: set[int | str] = set()
+    names: set[tuple[str, str]] = set()
     for index, reader in enumerate(readers):
         key = f"readers[{index}]"
         if (reader.point is None) == (reader.till is None):
@@ -56,6 +57,9 @@ def wrong_readers(
             what = f"point {place}" if reader.till is None else f"till {place}"
             yield f"{key}.{'point' if reader.till is None else 'till'}", f"{what} has a reader already"
         seen.add(place)
+        if (reader.kind, reader.name) in names:
+            yield f"{key}.name", f"{reader.name!r} stands at another place already: one card would open two pumps"
+        names.add((reader.kind, reader.name))
 
 
 def wrong_cards(cards: CardsTable | None, *, readers: bool, grades: Collection[str]) -> Iterator[tuple[str, str]]:

@@ -16,7 +16,7 @@ from controller.daemon import CannotRun, LinkFactory, run_station
 from controller.install import CONFIG_FILE, PUBLIC_KEY, TILLS, FolderInUse, install, template
 from controller.keys import SECRET_BYTES, KeyFileError, read_hex
 from controller.machine import MachineRandomness
-from controller.manager_commands import allot, release_purse, reset_odometer, unlock_pin, unreserve
+from controller.office.manager_commands import allot, release_purse, reset_odometer, unlock_pin, unreserve
 
 _config_option = click.option(
     "--config", "path", type=click.Path(path_type=Path), default=Path(CONFIG_FILE), show_default=True

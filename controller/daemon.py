@@ -27,7 +27,7 @@ from controller.domain.days import BusinessDay
 from controller.domain.headquarters import Headquarters
 from controller.domain.seams import US_PER_MS, Clock, Randomness
 from controller.keeper import BooksKeeper, Opened, open_books
-from controller.keypads import tcp_keypad
+from controller.keypads.keypads import tcp_keypad
 from controller.machine import MachineClock, MachineRandomness, ThreadedPins, boot_id
 from controller.printing.escpos import MODELS
 from controller.printing.port import PortPrinter, PortSettings

@@ -10,13 +10,16 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from card_io.reader import CardReader
-from controller.balances import Balances
-from controller.card_desk import CardDesk
-from controller.charging import Charging
+from controller.cards.card_desk import CardDesk
+from controller.cards.purse_desk import PurseDesk
 from controller.config import LineTable, PointTable, StationConfig
 from controller.config_programmes import product_of
-from controller.contact import LastContact
-from controller.devices import Devices
+from controller.deciding.contact import LastContact
+from controller.deciding.entitled import CardsProven, EntitledLists, EntitledPins, EntitledRules
+from controller.deciding.grants import HeadquartersGrants
+from controller.deciding.pin_notes import PinNotes
+from controller.deciding.set_apart import SetApartHere
+from controller.deciding.shown import verified_by
 from controller.domain.books import Books, Sale, Unpaid
 from controller.domain.days import BusinessDay
 from controller.domain.desk import (
@@ -32,32 +35,29 @@ from controller.domain.headquarters import Headquarters, LinkState
 from controller.domain.meters import meter
 from controller.domain.records import RowName, Started, Stopped, Tender
 from controller.domain.seams import Clock, Randomness
-from controller.entitled import CardsProven, EntitledLists, EntitledPins, EntitledRules
-from controller.grants import HeadquartersGrants
-from controller.keypad_desk import KeypadDesk
-from controller.keypads import Keypad
+from controller.keypads.keypad_desk import KeypadDesk
+from controller.keypads.keypads import Keypad
 from controller.paying import account_tender, charged_tender, pays_itself
-from controller.pin_notes import PinNotes
 from controller.pincheck import InlinePins, PinChecker
-from controller.point import FuellingPoint
-from controller.pricing import Pricing
+from controller.points.devices import Devices
+from controller.points.point import FuellingPoint
+from controller.points.pricing import Pricing
 from controller.printing.escpos import PrinterModel
 from controller.printing.spool import PrintQueue
-from controller.programmes_desk import ProgrammesDesk
 from controller.pumps import words
 from controller.pumps.core import LinePort
 from controller.pumps.line import LineRunner
 from controller.pumps.protocols import PROTOCOLS, Setup
 from controller.pumps.schedule import LineSchedule
-from controller.purse_desk import PurseDesk
-from controller.receipts import Receipts
-from controller.redeeming import Redeeming
-from controller.set_apart import SetApartHere
-from controller.shown import verified_by
 from controller.site import JOURNAL_RETRY_S, Lists, Site
 from controller.store.journal import Journal
 from controller.store.writer import JournalUnwritable, JournalWriter
-from controller.tills import Tills
+from controller.tills.balances import Balances
+from controller.tills.charging import Charging
+from controller.tills.programmes_desk import ProgrammesDesk
+from controller.tills.receipts import Receipts
+from controller.tills.redeeming import Redeeming
+from controller.tills.tills import Tills
 from controller.wire.tap import LineTap, Tap
 
 EPOCH_RANDOM_BYTES = 8

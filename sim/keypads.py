@@ -27,7 +27,7 @@ from controller.domain.keypad_words import (
     station_said,
 )
 from controller.domain.seams import Clock
-from controller.keypads import LineKeypad, Wire
+from controller.keypads.keypads import LineKeypad, Wire
 
 HOST = "127.0.0.1"
 READ_BYTES = 256

@@ -50,18 +50,18 @@ EDGES: dict[str, tuple[str, str]] = {
         "the one place where this machine's time, chance, threads and boot id come in",
     ),
     "controller/daemon.py": (".exists() .mkdir() loop.add_signal_handler signal", "the process: signals, data folder"),
-    "controller/whitelist_commands.py": (".exists() .read_text() .write_text()", "the command line names files"),
-    "controller/whitelist_making.py": (
+    "controller/office/whitelist_commands.py": (".exists() .read_text() .write_text()", "the command line names files"),
+    "controller/office/whitelist_making.py": (
         ".exists() .mkdir() .read_text() .stat() .write_text()",
         "the same at headquarters",
     ),
     "controller/config.py": (".read_text()", "reads station.toml"),
     "controller/install.py": (".exists() .mkdir() .write_text()", "makes a station's folder"),
-    "controller/journal_commands.py": (".exists()", "the command line names files"),
+    "controller/office/journal_commands.py": (".exists()", "the command line names files"),
     "controller/keys.py": (".read_text() .stat() os.fdopen os.fsync os.open", "reads and makes secret files"),
     "controller/api/client.py": ("httpx", "the till's end of the API"),
     "controller/api/server.py": ("socket uvicorn", "the station's end of the API"),
-    "controller/keypads.py": ("asyncio.open_connection", "the keypad at a pump, over TCP"),
+    "controller/keypads/keypads.py": ("asyncio.open_connection", "the keypad at a pump, over TCP"),
     "controller/printing/port.py": (
         "asyncio.open_connection loop.add_writer os.write serial termios",
         "the printer's cable",
@@ -71,7 +71,7 @@ EDGES: dict[str, tuple[str, str]] = {
         "slips on disk, so that a killed station prints them once",
     ),
     "controller/programme_files.py": (".read_text()", "reads programmes"),
-    "controller/programme_commands.py": (".open() .read_text()", "the command line names programmes and events"),
+    "controller/office/programme_commands.py": (".open() .read_text()", "the command line names programmes and events"),
     "controller/pumps/line.py": ("loop.add_reader os.read os.stat os.write serial termios", "the pumps' cable"),
     "controller/store/checkpoint.py": (
         ".open() .read_bytes() .stat() .unlink() os.fdopen os.fsync os.open os.replace",

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from controller import pump_commands
 from controller.commands import station
 from controller.domain.desk import (
     Allot,
@@ -20,6 +19,7 @@ from controller.domain.desk import (
     Unreserve,
 )
 from controller.domain.reasons import CATALOGUE, Reason
+from controller.office import pump_commands
 from tests.terminal.fake import forecourt, snapshot
 
 CARD = "9001000000000101"

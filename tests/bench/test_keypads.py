@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from controller.domain.keypad_words import CANCEL, ENTER, Echo, Screen, screen_of
-from controller.keypads import KeypadDown, KeypadUp, KeyPressed, tcp_keypad
+from controller.keypads.keypads import KeypadDown, KeypadUp, KeyPressed, tcp_keypad
 from controller.machine import MachineClock
 from sim.bench_file import BenchError, parse
 from sim.keypads import NO_STATION, TcpKeypadDevice

@@ -26,7 +26,7 @@ import controller.store.whitelist
 import controller.store.whitelist_file
 import sync.link
 from controller.domain.records import Body, Record, Settlement, Stamp, decode_body, kind_of
-from controller.point import CardRejected, FuellingPoint, TokenShown
+from controller.points.point import CardRejected, FuellingPoint, TokenShown
 from controller.printing.port import PortPrinter
 from controller.printing.spool import Slip, SpoolDirectory
 from controller.pumps import words
@@ -46,7 +46,7 @@ PRELOADED = [
     "tests.crash.doomed",
     "controller.api.server",
     "controller.commands",
-    "controller.whitelist_commands",
+    "controller.office.whitelist_commands",
     "httpx",
     "sync.hq.commands",
     "uvicorn.protocols.http.h11_impl",

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-import controller.point
+import controller.points.point
 import controller.store.journal
 from controller.domain.records import Body, Row, decode_body
 from controller.domain.seams import Randomness
-from controller.point import FuellingPoint
+from controller.points.point import FuellingPoint
 from controller.store.journal import Journal
 from tests.crash.cuts import Run, open_production
 from tests.station.test_disk import test_a_running_delivery_is_kept_at_the_pump_until_the_disk_takes_it as kept_at_pump
@@ -46,7 +46,7 @@ def _cleared_first() -> Callable[..., object]:
     function.body.insert(written, function.body.pop(cleared))
     made: dict[str, Callable[..., object]] = {}
     module = ast.Module([function], [])
-    exec(compile(ast.fix_missing_locations(module), "mutant", "exec"), vars(controller.point), made)
+    exec(compile(ast.fix_missing_locations(module), "mutant", "exec"), vars(controller.points.point), made)
     return made["_completed"]
 
 

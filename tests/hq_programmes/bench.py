@@ -33,7 +33,7 @@ from controller.domain.tokens import (
     fold_plate,
     token_key,
 )
-from controller.programme_commands import shipped
+from controller.office.programme_commands import shipped
 from sync.hq.ingest import Ingest
 from sync.hq.programmes.asks import BalancesAnswer, BalancesAsk, EnterAnswer, EnterAsk
 from sync.hq.programmes.desk import Desk

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from controller.domain.programmes import late
 from controller.domain.programmes.events import AnyEvent, decode
 from controller.domain.programmes.late import AccountHistory
-from controller.programme_commands import shipped
+from controller.office.programme_commands import shipped
 from tests.hq_programmes.bench import ms, sale_event
 from tests.hq_programmes.test_five import K1, enrolled, event
 

@@ -16,8 +16,8 @@ from controller.domain.programmes.dates import LocalTime
 from controller.domain.questions import RedeemAnswer, RedeemAsk, VoidAsk
 from controller.domain.records import Allotted, TenderKind
 from controller.domain.tokens import Assurance, TokenKind, TokenRef, token_key
+from controller.office.programme_commands import shipped
 from controller.pincheck import make_verifier
-from controller.programme_commands import shipped
 from sim.chance import Chance
 from sim.site import STATION_ID
 from sync.hq.answers import Answers

@@ -12,7 +12,7 @@ from controller.domain.programmes.engine import Engine
 from controller.domain.programmes.lab import Laboratory
 from controller.domain.programmes.ledger import Posting
 from controller.domain.programmes.programme import parse
-from controller.programme_commands import shipped
+from controller.office.programme_commands import shipped
 
 OFFSETS = {"Asia/Ho_Chi_Minh": "+07:00", "Europe/Istanbul": "+03:00", "Europe/Kyiv": "+02:00"}
 ENDER = {"name": "Ender", "surname": "Aytekin", "birth_date": "1974-03-20", "phone": "+905321112233"}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from controller.domain.programmes.lab import LabError, Laboratory
-from controller.programme_commands import shipped
+from controller.office.programme_commands import shipped
 
 AT = "2026-01-05T10:00:00+03:00"
 SALE = {

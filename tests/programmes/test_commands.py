@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from controller.programme_commands import programme
+from controller.office.programme_commands import programme
 from controller.programme_files import SHIPPED
 
 AT = "2026-01-05T10:00:00+03:00"

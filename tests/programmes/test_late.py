@@ -7,7 +7,7 @@ import pytest
 
 from controller.domain.programmes.events import AnyEvent, FieldError, decode
 from controller.domain.programmes.late import AccountHistory, LateBeyondSnapshot
-from controller.programme_commands import shipped
+from controller.office.programme_commands import shipped
 from tests.programmes.bench import ENDER, Lab, cng
 
 DAY_MS = 86_400_000

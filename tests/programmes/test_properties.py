@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from controller.domain.programmes.lab import Laboratory
 from controller.domain.programmes.ledger import Posting
-from controller.programme_commands import shipped
+from controller.office.programme_commands import shipped
 from controller.programme_files import SHIPPED
 
 BEGIN = datetime(2022, 11, 20, 8, tzinfo=timezone(timedelta(hours=3)))

@@ -12,7 +12,7 @@ from controller.domain.programmes.offline import offline_limit, share_percent
 from controller.domain.programmes.programme import ProgrammeError, parse
 from controller.domain.programmes.quoting import Quote, SaleFacts, Standing, quote
 from controller.domain.programmes.reasons import Reason
-from controller.programme_commands import shipped
+from controller.office.programme_commands import shipped
 from controller.programme_files import shipped_text
 from tests.programmes.bench import Lab
 

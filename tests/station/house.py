@@ -30,7 +30,7 @@ from controller.domain.desk import (
 )
 from controller.domain.records import Authorised, Body, Declined, Delivery, Record, TenderKind, kind_of
 from controller.domain.seams import US_PER_MS, US_PER_S
-from controller.point import CardRejected, FuellingPoint, TokenShown
+from controller.points.point import CardRejected, FuellingPoint, TokenShown
 from controller.printing.escpos import MODELS
 from controller.printing.spool import MemorySpool, PrintQueue
 from controller.pumps import words

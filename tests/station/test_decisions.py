@@ -2,9 +2,9 @@
 
 import pytest
 
+from controller.deciding.held import HELD_TOKEN_S
 from controller.domain.desk import Need, PointState
 from controller.domain.reasons import Reason
-from controller.held import HELD_TOKEN_S
 from tests.station.house import (
     CARD,
     CARD_EARLY,

@@ -7,7 +7,7 @@ from controller.domain.funds import Funds
 from controller.domain.meters import Meter
 from controller.domain.quantities import Unit, UnitPrice
 from controller.domain.records import Authorised, Delivery, Evidence, Limits
-from controller.found import as_delivered
+from controller.points.found import as_delivered
 from controller.pumps.words import Completed
 from tests.station.house import DIESEL, House, story
 

@@ -24,8 +24,8 @@ from controller.domain.keypad_words import (
     line_of,
 )
 from controller.domain.reasons import CATALOGUE, Reason
-from controller.keypad_desk import ANSWER_S
-from controller.keypads import KeypadDown, KeypadEvent, KeypadUp, KeyPressed, LineKeypad, Wire
+from controller.keypads.keypad_desk import ANSWER_S
+from controller.keypads.keypads import KeypadDown, KeypadEvent, KeypadUp, KeyPressed, LineKeypad, Wire
 from sim.keypads import NO_STATION, KeypadInPlace
 from sim.loop import VirtualClock, VirtualLoop, run
 from tests.station.house import CARD, CARD_ODOMETER, CARD_PLATE, ITS_PLATE, TILL, House, story

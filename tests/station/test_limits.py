@@ -3,7 +3,7 @@
 import pytest
 from click.testing import CliRunner
 
-from controller import contact
+from controller.deciding import contact
 from controller.domain import ladder
 from controller.domain.allotments import Moment, account_pot
 from controller.domain.desk import Allot, PointState
@@ -11,7 +11,7 @@ from controller.domain.explain import explain
 from controller.domain.ladder import Ladder, Rules, Step
 from controller.domain.reasons import Reason
 from controller.domain.records import Authorised, Contact, Declined, Record, Released, Unreserved
-from controller.journal_commands import explain as explain_command
+from controller.office.journal_commands import explain as explain_command
 from controller.pumps.words import Completed
 from tests.station.house import CARD, CARDS_CSV, OTHER_TILL, House, _toml, story
 from tests.station.test_headquarters import Road, _join

@@ -15,7 +15,7 @@ from controller.domain.programme_records import Quoted, RulesTaken
 from controller.domain.quoted import again, known_of
 from controller.domain.records import Settlement, TenderKind
 from controller.domain.tokens import TokenKind
-from controller.journal_commands import explain as explain_command
+from controller.office.journal_commands import explain as explain_command
 from controller.programme_files import checked, shipped_text, version_of
 from tests.station.house import CARD
 from tests.station.members import TURKEY, UKRAINE, VIETNAM, MemberHouse, member, member_story, opet

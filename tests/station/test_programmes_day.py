@@ -12,8 +12,8 @@ from controller.domain.memberships import PurseState
 from controller.domain.programmes.lab import Laboratory
 from controller.domain.records import Allotted, Settlement, TenderKind
 from controller.domain.tokens import TokenKind
+from controller.office.programme_commands import shipped
 from controller.pincheck import make_verifier
-from controller.programme_commands import shipped
 from sim.chance import Chance
 from tests.station.exported import Exported
 from tests.station.house import SEED

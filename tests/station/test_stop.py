@@ -2,12 +2,12 @@
 
 import pytest
 
+from controller.deciding.unused import UNUSED_AUTHORISATION_S
 from controller.domain.desk import AuthorisePoint, Need, PointState, StopAll, StopPoint
 from controller.domain.reasons import Reason
-from controller.point import TokenShown
+from controller.points.point import TokenShown
 from controller.pumps import words
 from controller.pumps.dart.transactions import State
-from controller.unused import UNUSED_AUTHORISATION_S
 from tests.station.house import CARD_PLATE, ITS_PLATE, KNOWN_PLATE, House, story
 
 

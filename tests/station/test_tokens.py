@@ -3,12 +3,12 @@
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from controller.deciding.shown import SEEN_S
 from controller.domain.codes import Code, signed_code
 from controller.domain.desk import AnswerNeed, AuthorisePoint, Need, PointState, SeePlate, Shown, StopPoint
 from controller.domain.questions import CodeAnswer, CodeAsk, PhoneAnswer, PhoneAsk, Question, QuestionAnswer
 from controller.domain.reasons import Reason
 from controller.domain.tokens import Assurance, TokenKind
-from controller.shown import SEEN_S
 from sim.chance import Chance
 from sim.headquarters import SimulatedHeadquarters
 from sim.site import STATION_ID

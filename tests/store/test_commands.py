@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from controller.domain.records import Record, Stopped
-from controller.journal_commands import KINDS, journal
-from controller.journal_text import COLUMNS
+from controller.office.journal_commands import KINDS, journal
+from controller.office.journal_text import COLUMNS
 from controller.store.journal import Journal
 from controller.store.sealing import ERASED
 from tests.domain.rows import STAMP, delivery

@@ -15,13 +15,13 @@ from controller.domain.lists import Cap, Hours, Level, ListRow, Measure, Status,
 from controller.domain.pins import Verifier
 from controller.domain.quantities import CURRENCIES
 from controller.domain.tokens import Assurance, TokenKind, card_token, driver_key, fold_phone, plate_token, token_key
+from controller.office.whitelist_text import row_lines
 from controller.store import whitelist_import
 from controller.store.whitelist import Whitelist
 from controller.store.whitelist_columns import CAPS, CONDITIONS, TOKEN_COLUMNS, Columns, Meaning
 from controller.store.whitelist_file import Provenance, digests_of, open_to_read
 from controller.store.whitelist_import import Way, build, import_files, read_csv
 from controller.store.whitelist_lines import BAD_LINES_MAX, BadLine, BadLines, blocks, read_block
-from controller.whitelist_text import row_lines
 from tests.store.test_whitelist_members import TEXTS as MEMBER_TEXTS
 
 SECRET = b"\x07" * 32

@@ -15,13 +15,13 @@ from controller.domain.list_digests import bucket_of, differing, digests_text, f
 from controller.domain.list_parts import FileKind, Header, Taker, open_signed, sign
 from controller.domain.quantities import CURRENCIES
 from controller.domain.tokens import Assurance, card_token, list_key_print
+from controller.office.whitelist_making import verifier
 from controller.store.whitelist import Whitelist
 from controller.store.whitelist_file import Provenance, WhitelistError, about_of
 from controller.store.whitelist_import import Way, import_files
 from controller.store.whitelist_lines import BadLines
 from controller.store.whitelist_signed import MAGIC, SignedFile, build_delta, build_list, build_repair
 from controller.store.whitelist_taking import Finding, Taken, examine, station_digests, take
-from controller.whitelist_making import verifier
 
 SECRET = b"\x07" * 32
 WAY = Way(SECRET, CURRENCIES["TRY"], ZoneInfo("Europe/Istanbul"))

@@ -9,10 +9,10 @@ import click.testing
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from controller.deciding.shown import verified_by
 from controller.domain.codes import CodeForged, read_code
 from controller.domain.tokens import TokenKind, fold_plate, token_key
 from controller.keys import write_secret
-from controller.shown import verified_by
 from sync.hq.commands import hq as commands
 from sync.hq.prepaid import Prepaid
 from sync.hq.store import Store

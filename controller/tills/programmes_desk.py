@@ -1,7 +1,7 @@
 """Fuel programmes at the station's desk: quotes of sales, tokens that are shown at a till, questions of points.
 
 A quote goes to disk in the commit of its settlement. Whoever calls holds the tills' lock where something is written.
-Knows no HTTP, no printer, and not how points pay (`controller.redeeming`).
+Knows no HTTP, no printer, and not how points pay (`controller.tills.redeeming`).
 """
 
 import contextlib
@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from controller.decisions import refuse
+from controller.deciding.decisions import refuse
 from controller.domain.books import Sale, Unpaid
 from controller.domain.days import local_time
 from controller.domain.desk import AskPoints, CommandResult, ExpectShown, PresentAfter, SendCode, Shown

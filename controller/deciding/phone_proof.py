@@ -6,8 +6,8 @@ Nobody here knows the code, so without headquarters no phone is proven. Knows no
 from dataclasses import replace
 from typing import Protocol
 
-from controller.answers import Pending
-from controller.asking import Asking
+from controller.deciding.answers import Pending
+from controller.deciding.asking import Asking
 from controller.domain.desk import AnswerNeed, Need
 from controller.domain.questions import CodeAnswer, CodeAsk, Heard, Outcome, PhoneAnswer, PhoneAsk
 from controller.domain.reasons import Reason

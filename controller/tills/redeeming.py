@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from controller.decisions import refuse
+from controller.deciding.decisions import refuse
 from controller.domain.books import Unpaid
 from controller.domain.desk import CommandResult, PayDelivery, Shown
 from controller.domain.headquarters import Headquarters, LinkState
@@ -30,9 +30,9 @@ from controller.domain.questions import Heard, Outcome, RedeemAnswer, RedeemAsk,
 from controller.domain.reasons import Reason
 from controller.domain.records import Record, TenderKind
 from controller.domain.tokens import TokenRef, fold_voucher
-from controller.programmes_desk import ProgrammesDesk, question_id, refused
 from controller.site import Site
 from controller.store.writer import JournalUnwritable
+from controller.tills.programmes_desk import ProgrammesDesk, question_id, refused
 
 VOID_AGAIN_S = 30
 """After a void that nobody answered, or that headquarters would not take."""

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from controller.config import TillTable
-from controller.decisions import refuse
+from controller.deciding.decisions import refuse
 from controller.domain.desk import Command, CommandResult, SeePlate
 from controller.domain.reasons import Reason
 from controller.domain.tokens import Assurance
-from controller.point import FuellingPoint
+from controller.points.point import FuellingPoint
 from controller.site import Site
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from controller.domain.desk import Allot, ReleasePurse, ResetOdometer, UnlockPin, Unreserve
-from controller.pump_commands import Desk, at_station, new_id, run, scaled
+from controller.office.pump_commands import Desk, at_station, new_id, run, scaled
 
 
 @click.command()

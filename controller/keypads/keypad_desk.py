@@ -7,14 +7,14 @@ goes on as ever. Knows no protocol of a keypad, and not who may fuel.
 
 import contextlib
 
-from controller.answers import Pending
+from controller.deciding.answers import Pending
 from controller.domain import keypad_screens
 from controller.domain.desk import AnswerNeed, Need
 from controller.domain.keypad_words import CANCEL, CLEAR, ENTER, Echo, Screen
 from controller.domain.reasons import Reason
 from controller.domain.seams import US_PER_S, Timer
-from controller.keypads import Keypad, KeypadDown, KeypadUp, KeyPressed
-from controller.point import FuellingPoint
+from controller.keypads.keypads import Keypad, KeypadDown, KeypadUp, KeyPressed
+from controller.points.point import FuellingPoint
 from controller.site import Site
 
 ANSWER_S = 60

@@ -5,7 +5,7 @@ Which price counts is said in `controller.domain.prices`. Knows no pump's protoc
 
 from collections.abc import Callable, Mapping
 
-from controller.decisions import refuse
+from controller.deciding.decisions import refuse
 from controller.domain.desk import ChangePrice, CommandResult
 from controller.domain.prices import file_was_edited, parse_price
 from controller.domain.quantities import UnitPrice, same_price

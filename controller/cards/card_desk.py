@@ -12,8 +12,11 @@ from card_io.errors import ReleaseForged
 from card_io.facts import CardFacts
 from card_io.reader import CardPresented, CardReader, CardRefused, CardRemoved, ReaderDown, ReaderUp
 from card_io.release import verified_release
-from controller.decisions import refuse
-from controller.display import OPEN_STATES
+from controller.cards.purse_desk import PurseDesk
+from controller.deciding.decisions import refuse
+from controller.deciding.display import OPEN_STATES
+from controller.deciding.entitled import CardsProven
+from controller.deciding.pin_notes import PinNotes
 from controller.domain.card_reasons import card_reason
 from controller.domain.desk import CardCommand, CommandResult, ExpectCard, ExpectShown, ReleasePurse
 from controller.domain.names import RowName
@@ -22,10 +25,7 @@ from controller.domain.reasons import CATALOGUE, Reason
 from controller.domain.records import Declined, Evidence
 from controller.domain.seams import US_PER_S
 from controller.domain.tokens import Assurance, TokenRef, card_token
-from controller.entitled import CardsProven
-from controller.pin_notes import PinNotes
-from controller.point import CardRejected, FuellingPoint, TokenShown
-from controller.purse_desk import PurseDesk
+from controller.points.point import CardRejected, FuellingPoint, TokenShown
 from controller.site import Site
 from controller.store.writer import JournalUnwritable
 

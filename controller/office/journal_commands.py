@@ -22,7 +22,7 @@ from controller.domain.seams import MS_PER_S
 from controller.domain.selection import Selection, token_of
 from controller.domain.tokens import KEY_BYTES, TokenKind, check_card_number, fold_plate, token_key
 from controller.install import CONFIG_FILE
-from controller.journal_text import csv_head, csv_lines, json_line
+from controller.office.journal_text import csv_head, csv_lines, json_line
 from controller.store import checkpoint
 from controller.store import journal as journal_file
 from controller.store.checkpoint import CheckpointFile

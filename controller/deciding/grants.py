@@ -78,19 +78,21 @@ class HeadquartersGrants:
             heard(Granted(None, name))
 
     async def _void_all(self) -> bool:
-        """Whether nothing is owed any more."""
+        """Whether nothing is owed any more. One that is refused holds up no other."""
+        all_given = True
         for name in self._site.books.grants.owed:
             if name in self._undecided:
                 continue
             outcome = await self._headquarters.ask(VoidAsk(grant_command(name)), void_command(name))
             if outcome.heard is not Heard.ANSWERED or not isinstance(outcome.answer, VoidAnswer):
                 log.info("void of grant %s: %s %s", name.text, outcome.heard, outcome.text)
-                return False
+                all_given = False
+                continue
             try:
                 await self._site.write(GrantVoided(name, outcome.answer.given_back))
             except JournalUnwritable:
                 return False
-        return True
+        return all_given
 
     def _link_changed(self, state: LinkState) -> None:
         if state.connected:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from controller.deciding.facts import pin_wrong, pins_on_card
 from controller.domain.decide import Request
 from controller.domain.desk import AnswerNeed, AuthorisePoint, Need
 from controller.domain.pin_records import PinLocked, PinTried
@@ -9,7 +10,6 @@ from controller.domain.pins import TRIES, PinAnswer, PinAsked, pin_asked
 from controller.domain.reasons import Reason
 from controller.domain.records import Record
 from controller.domain.tokens import TokenRef, fold_plate
-from controller.facts import pin_wrong, pins_on_card
 from controller.site import Site
 
 QUESTIONS = {

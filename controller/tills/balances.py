@@ -2,7 +2,7 @@
 
 import msgspec
 
-from controller.decisions import refuse
+from controller.deciding.decisions import refuse
 from controller.domain.desk import AskBalance, CommandResult
 from controller.domain.headquarters import Headquarters
 from controller.domain.quantities import money_text

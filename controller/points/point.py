@@ -11,9 +11,11 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from controller.answers import Pending
-from controller.decisions import Decisions, refuse
-from controller.display import Display
+from controller.deciding.answers import Pending
+from controller.deciding.decisions import Decisions, refuse
+from controller.deciding.display import Display
+from controller.deciding.doubts import Doubts
+from controller.deciding.lifted import choices_of
 from controller.domain.desk import (
     AnswerNeed,
     AuthorisePoint,
@@ -30,12 +32,10 @@ from controller.domain.quantities import same_price
 from controller.domain.reasons import CATALOGUE, Reason
 from controller.domain.records import Authorised, Delivery, PumpAlarm, RowName
 from controller.domain.tokens import TokenRef
-from controller.doubts import Doubts
-from controller.errands import Errands
-from controller.found import as_delivered
-from controller.lifted import choices_of
-from controller.meters import Meters
-from controller.pump_prices import PumpPrices
+from controller.points.errands import Errands
+from controller.points.found import as_delivered
+from controller.points.meters import Meters
+from controller.points.pump_prices import PumpPrices
 from controller.pumps import words
 from controller.site import Site
 

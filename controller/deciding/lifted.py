@@ -10,7 +10,7 @@ from itertools import zip_longest
 
 import msgspec
 
-from controller.display import Display
+from controller.deciding.display import Display
 from controller.domain.desk import GradeChoice, Need, PointState
 from controller.domain.products import Grade
 from controller.domain.quantities import UnitPrice, same_price

@@ -1,14 +1,14 @@
 """Money that stays reserved for lost deliveries: shown until it is known what became of it, and a manager's way out.
 
-A totaliser says what ran out (`controller.doubts`). Where a pump has none, or never comes back, only a person can:
-what he says, and how he knows it, is a row of the journal. Knows no decision and no protocol.
+A totaliser says what ran out (`controller.deciding.doubts`). Where a pump has none, or never comes back, only a person
+can: what he says, and how he knows it, is a row of the journal. Knows no decision and no protocol.
 """
 
 import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from controller.decisions import refuse
+from controller.deciding.decisions import refuse
 from controller.domain.allotments import Held
 from controller.domain.desk import CommandResult, Unreserve
 from controller.domain.quantities import money_text, volume_for

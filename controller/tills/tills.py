@@ -11,9 +11,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from controller.charging import Charging
-from controller.decisions import refuse
-from controller.devices import Devices
+from controller.deciding.decisions import refuse
+from controller.deciding.reservations import Reservations
 from controller.domain.books import Books, Sale, Unpaid
 from controller.domain.desk import (
     LEASE_MS,
@@ -52,15 +51,16 @@ from controller.domain.reasons import CATALOGUE, Reason
 from controller.domain.records import Record, RowName, Settlement, Tender, TenderKind, TestMeasure, parse_row_name
 from controller.domain.seams import US_PER_MS
 from controller.domain.tokens import TokenRef
-from controller.manager import Manager
 from controller.paying import paid_answer, pays_itself, tenders_of, was_paid_by
-from controller.point import FuellingPoint
-from controller.pricing import Pricing
-from controller.programmes_desk import ProgrammesDesk, question_id
-from controller.redeeming import Redeeming, Taken
-from controller.reservations import Reservations
+from controller.points.devices import Devices
+from controller.points.point import FuellingPoint
+from controller.points.pricing import Pricing
 from controller.site import Site
 from controller.store.writer import JournalUnwritable
+from controller.tills.charging import Charging
+from controller.tills.manager import Manager
+from controller.tills.programmes_desk import ProgrammesDesk, question_id
+from controller.tills.redeeming import Redeeming, Taken
 
 REMEMBERED_ANSWERS = 2_000
 

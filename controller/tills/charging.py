@@ -5,7 +5,7 @@ debt. Here is only said whether a token may pay so, and above which amount its h
 checks that code. Knows no till's lease and no receipt.
 """
 
-from controller.decisions import refuse
+from controller.deciding.decisions import refuse
 from controller.domain.books import Unpaid
 from controller.domain.desk import CommandResult, PayDelivery
 from controller.domain.headquarters import Headquarters
@@ -18,8 +18,8 @@ from controller.domain.quoted import token_reason
 from controller.domain.reasons import Reason
 from controller.domain.tokens import TokenRef
 from controller.paying import pays_itself
-from controller.programmes_desk import ProgrammesDesk, question_id, refused
 from controller.site import Site
+from controller.tills.programmes_desk import ProgrammesDesk, question_id, refused
 
 CODE = "charge/"
 NOT_LINKED = "No credit card is linked to what was shown: take another means of payment"

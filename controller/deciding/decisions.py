@@ -9,9 +9,16 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from controller.answers import QUESTIONS, Pending, answered, told_before, with_pin
-from controller.asking import Asking, InTurn
-from controller.display import OPEN_STATES, Display, up_to
+from controller.deciding.answers import QUESTIONS, Pending, answered, told_before, with_pin
+from controller.deciding.asking import Asking, InTurn
+from controller.deciding.display import OPEN_STATES, Display, up_to
+from controller.deciding.facts import facts_for, looked_at, reservation_for
+from controller.deciding.held import HeldToken
+from controller.deciding.letting_go import Approval, write_approval
+from controller.deciding.lifted import Choice, Lifted, question
+from controller.deciding.phone_proof import PhoneProof
+from controller.deciding.shown import SeenPlates, scanned, token_of
+from controller.deciding.unused import UnusedWatch
 from controller.domain.decide import Approved, Facts, Needs, Refusal, Request, decide
 from controller.domain.desk import AnswerNeed, AuthorisePoint, CommandResult, Need, PointState
 from controller.domain.funds import Funds
@@ -23,16 +30,9 @@ from controller.domain.quantities import UnitPrice
 from controller.domain.reasons import CATALOGUE, Reason, limit_text
 from controller.domain.records import Authorised, Declined, Evidence, Released, RowName
 from controller.domain.tokens import TokenKind, TokenRef
-from controller.facts import facts_for, looked_at, reservation_for
-from controller.held import HeldToken
-from controller.letting_go import Approval, write_approval
-from controller.lifted import Choice, Lifted, question
-from controller.phone_proof import PhoneProof
 from controller.pumps import words
-from controller.shown import SeenPlates, scanned, token_of
 from controller.site import MAX_UNPAID, Site
 from controller.store.writer import JournalUnwritable
-from controller.unused import UnusedWatch
 
 _SERVED_STATES = {PointState.AUTHORISED, PointState.FUELLING, PointState.COMPLETED, PointState.STOPPED}
 """Somebody is being served, or just was."""

@@ -24,12 +24,7 @@ from controller.domain.tokens import (
     token_key,
 )
 from controller.install import CONFIG_FILE
-from controller.store.whitelist import Whitelist
-from controller.store.whitelist_file import WHITELIST_FILE, Provenance, WhitelistError, about_of
-from controller.store.whitelist_import import Way, import_files
-from controller.store.whitelist_stats import stats as stats_of
-from controller.store.whitelist_taking import Finding, examine, station_digests, take
-from controller.whitelist_making import (
+from controller.office.whitelist_making import (
     EXISTING_FILE,
     EXPECTED,
     HEADQUARTERS_PUBLIC,
@@ -44,7 +39,12 @@ from controller.whitelist_making import (
     repair,
     verifier,
 )
-from controller.whitelist_text import row_lines
+from controller.office.whitelist_text import row_lines
+from controller.store.whitelist import Whitelist
+from controller.store.whitelist_file import WHITELIST_FILE, Provenance, WhitelistError, about_of
+from controller.store.whitelist_import import Way, import_files
+from controller.store.whitelist_stats import stats as stats_of
+from controller.store.whitelist_taking import Finding, examine, station_digests, take
 
 _config_option = click.option(
     "--config", "config_path", type=click.Path(path_type=Path), default=Path(CONFIG_FILE), show_default=True

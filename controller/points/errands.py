@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from controller.decisions import refuse
+from controller.deciding.decisions import refuse
 from controller.domain.desk import (
     CommandResult,
     IdentifyPump,

@@ -6,12 +6,12 @@ Meanwhile the point hears its pump, its reader and its tills. Knows no pump, no 
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from controller.answers import Pending
+from controller.deciding.answers import Pending
+from controller.deciding.facts import most_minor
 from controller.domain.decide import Facts
 from controller.domain.grants import GrantDesk
 from controller.domain.headquarters import Granted
 from controller.domain.questions import Outcome, Question
-from controller.facts import most_minor
 from controller.site import Site
 
 InTurn = Callable[[Callable[[], Awaitable[None]]], None]

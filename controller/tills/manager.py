@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 
 from card_io.errors import ReleaseForged
 from card_io.release import read_release
-from controller.decisions import refuse
+from controller.deciding.decisions import refuse
 from controller.domain.allotments import account_pot, token_pot
 from controller.domain.desk import (
     Allot,

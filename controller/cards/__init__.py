@@ -1,0 +1,1 @@
+"""Cards at this station's readers: their taps, and purses that pay from the card itself."""

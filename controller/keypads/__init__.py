@@ -1,0 +1,1 @@
+"""Keypads at the pumps, where a driver answers what a decision asks."""

@@ -1,0 +1,1 @@
+"""Commands of a station's office: journal, lists, programmes, orders to pumps."""

@@ -1,0 +1,1 @@
+"""What tills ask for: payments, receipts, programmes' points, a manager's words."""
