@@ -171,6 +171,10 @@ WRONG: dict[str, tuple[tuple[tuple[str, str], ...], str]] = {
         (("[[readers]]", '[[readers]]\npoint = 1\nkind = "pcsc"\nname = "A"\n[[readers]]'),),
         r"readers\[1\]\.point: point 1 has a reader already",
     ),
+    "one reader at a point and at a till": (
+        (("[[readers]]", '[[readers]]\ntill = "till-1"\nkind = "pcsc"\nname = "ACR122U"\n[[readers]]'),),
+        r"readers\[1\]\.name: 'ACR122U' stands at another place already: one card would open two pumps",
+    ),
     "a reader of a till that is none": (
         (("point = 1\nkind", 'till = "till-9"\nkind'),),
         r"readers\[0\]\.till: 'till-9' is no till",

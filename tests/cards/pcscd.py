@@ -65,7 +65,7 @@ class PrivatePcscd:
             name, driver = "Virtual PCD", DRIVER
             if len(firsts) > 1:
                 name = f"{name} {number}"
-                # pcscd locks a driver once for all entries that name it, and two such entries lock each other out
+                # it keeps its cards by slot alone: entries that share one driver give out each other's cards
                 driver = Path(shutil.copy(DRIVER, folder / f"{number}-{DRIVER.name}"))
             (self._config / f"vpcd-{number}").write_text(
                 f'FRIENDLYNAME "{name}"\nDEVICENAME /dev/null:0x{port:X}\nLIBPATH {driver}\nCHANNELID 0x{port:X}\n'
@@ -120,7 +120,8 @@ class PrivatePcscd:
 
         With a reader's name only of that one; its card must have come after the daemon.
         """
-        came, went = _CAME, "Card Removed"
+        came: tuple[str, ...] = _CAME
+        went = "Card Removed"
         if reader is not None:
             came, went = (f"Card inserted into {reader}",), f"Card Removed From {reader}"
         with self._grown:

@@ -217,24 +217,37 @@ async def finds_pcscd(post: Post) -> None:
 
 def test_a_start_may_be_slower_than_a_silence_and_an_order_does_not_wait_for_it(tmp_path: Path) -> None:
     """On a small machine sixteen start so: if each were killed for it and started again, none would ever come up."""
-    gate = tmp_path / "gate"
-    os.mkfifo(gate)
+    began, gate = tmp_path / "began", tmp_path / "gate"
+    for fifo in (began, gate):
+        os.mkfifo(fifo)
     (tmp_path / "smartcard").mkdir()
-    (tmp_path / "smartcard" / "__init__.py").write_text(f"open({str(gate)!r}).read()\nraise ImportError('none here')\n")
+    (tmp_path / "smartcard" / "__init__.py").write_text(
+        f"open({str(began)!r}, 'w').write('x')\nopen({str(gate)!r}).read(1)\nraise ImportError('none here')\n"
+    )
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
 
-    async def run() -> None:
+    async def run(heard: int, opens: int) -> None:
+        starting = asyncio.Event()
+        asyncio.get_running_loop().add_reader(heard, starting.set)
         slow = PcscReader("any", profile=PROFILE, keys=KEYS, sleep=sleep_ms, environment=environment, silence_ms=1)
         async with listening(slow) as events:
             said = asyncio.create_task(events.next())
-            # opens when the child has opened it too: it is in the midst of its start, and was silent for long enough
-            opened = await asyncio.to_thread(gate.open, "w")
-            started = await slow.resolve(ResolveOrder(uid=bytes(7), intent=PurseIntent(1, bytes(8), 1, 5), before=None))
-            opened.close()
+            async with asyncio.timeout(DEADLINE_S):
+                await starting.wait()
+                started = await slow.resolve(
+                    ResolveOrder(uid=bytes(7), intent=PurseIntent(1, bytes(8), 1, 5), before=None)
+                )
+            asyncio.get_running_loop().remove_reader(heard)
+            os.write(opens, b"x")
             assert isinstance(started, Unresolved)
             assert started.error_kind == "reader_gone"
             down = await said
             assert isinstance(down, ReaderDown)
             assert "pyscard is not installed" in down.text
 
-    asyncio.run(run())
+    ends = [os.open(fifo, os.O_RDWR | os.O_NONBLOCK) for fifo in (began, gate)]
+    try:
+        asyncio.run(run(*ends))
+    finally:
+        for end in ends:
+            os.close(end)

@@ -28,8 +28,9 @@ from sim.till import RemoteTill
 from sync.hq.store import Totals
 
 DEADLINE_S = 60
-SALES = 10
-KILLS = 5
+SALES = 4
+KILLS = 2
+"""The named steps of a sale are each killed in `tests/crash`; here whoever stands at the pumps sees nothing of it."""
 
 
 def test_the_headless_demo_sells_and_all_books_agree() -> None:
@@ -50,7 +51,7 @@ def test_the_headless_demo_sells_and_all_books_agree() -> None:
     assert done.stdout.count("SIMULATION") >= 10, "every receipt says twice that it is simulated"
 
 
-def test_killing_the_controller_mid_delivery_five_times_loses_and_doubles_nothing(tmp_path: Path) -> None:
+def test_killing_the_controller_in_mid_delivery_again_and_again_loses_and_doubles_nothing(tmp_path: Path) -> None:
     cast = Cast(seed=11, tempo="brisk", served=SALES, questions=True, flow_ml_per_s=2_000)
     with Backstage(tmp_path / "demo", cast) as backstage:
         backstage.start()
@@ -77,7 +78,7 @@ def test_killing_the_controller_mid_delivery_five_times_loses_and_doubles_nothin
 
 
 async def _sell_with_kills(backstage: Backstage) -> int:
-    """Serve all customers, killing the controller whenever a pump runs, five times; returns the meters' sum."""
+    """Serve all customers, killing the controller whenever a pump runs; returns the meters' sum."""
     clock = MachineClock()
     control = ControlClient(backstage.ports.control)
     till = RemoteTill(backstage.station_url, backstage.till_token(), control, clock)
