@@ -48,12 +48,17 @@ def charged_tender(unpaid: Unpaid) -> tuple[Tender, ...]:
     return (Tender(TenderKind.PAY_AND_GO, amount_minor, amount_minor),)
 
 
+def voucher_of(command: PayDelivery) -> str:
+    """The voucher that is to pay, as it was typed; empty if none is named."""
+    return command.voucher or (command.shown.voucher if command.shown is not None else "")
+
+
 def was_paid_by(sale: Sale, command: PayDelivery, redeemed: Redeemed | None) -> bool:
     """Whether this sale is what the command asked for. `redeemed`: the points that paid of it."""
     points = (0, "") if redeemed is None else (redeemed.points, redeemed.voucher)
     rest = [tender for tender in sale.settlement.tenders if tender.kind is not TenderKind.POINTS]
     paid = (rest[0].kind, rest[0].given_minor) if rest else (command.tender, 0)
-    asked = (command.tender, command.given_minor), (command.points, "".join(command.voucher.split()))
+    asked = (command.tender, command.given_minor), (command.points, "".join(voucher_of(command).split()))
     return sale.name.text == command.delivery_id and asked == (paid, points)
 
 

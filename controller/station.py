@@ -350,7 +350,7 @@ class Station:
     async def _settle_by_itself(self, unpaid: Unpaid, tenders: tuple[Tender, ...]) -> None:
         while True:
             try:
-                await self._tills.settle(unpaid, tenders, "", "")
+                await self._tills.settle_by_itself(unpaid, tenders)
                 return
             except JournalUnwritable:
                 await self.site.sleep_s(JOURNAL_RETRY_S)

@@ -149,7 +149,7 @@ class World:
     def _configure(self) -> StationConfig:
         text = station_toml(
             line_ports={line: line for line in LINES},
-            reader_ports={place.number: "world:0" for place in PLACES},
+            reader_ports={place.number: f"world:{place.number}" for place in PLACES},
             printer_port="world",
             api_port=0,
             headquarters=None,

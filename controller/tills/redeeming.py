@@ -29,7 +29,8 @@ from controller.domain.programmes.reasons import Reason as ProgrammeReason
 from controller.domain.questions import Heard, Outcome, RedeemAnswer, RedeemAsk, VoidAnswer, VoidAsk
 from controller.domain.reasons import Reason
 from controller.domain.records import Record, TenderKind
-from controller.domain.tokens import TokenRef, fold_voucher
+from controller.domain.tokens import TokenKind, TokenRef, fold_voucher
+from controller.paying import voucher_of
 from controller.site import Site
 from controller.store.writer import JournalUnwritable
 from controller.tills.programmes_desk import ProgrammesDesk, question_id, refused
@@ -123,22 +124,25 @@ class Redeeming:
     # ---- inside
 
     def _wanted(self, command: PayDelivery, unpaid: Unpaid) -> _Wanted | CommandResult:
-        shown = command.shown
-        if shown is None and command.voucher:
-            shown = Shown(voucher=command.voucher)
+        typed = voucher_of(command)
+        # A voucher is its own token: its PIN and its state count, whatever is shown beside it.
+        shown = Shown(voucher=typed) if typed else command.shown
         token = self._desk.token_for(unpaid)[0] if shown is None else self._desk.token_of(shown)
         if isinstance(token, CommandResult):
             return msgspec.structs.replace(token, command_id=command.command_id)
         if token is None or command.points <= 0:
             return refuse(command.command_id, Reason.POINTS_INVALID)
         try:
-            voucher = fold_voucher(command.voucher) if command.voucher else ""
+            voucher = fold_voucher(typed) if typed else ""
         except ValueError:
             return refused(command.command_id, ProgrammeReason.VOUCHER_UNKNOWN)
+        if token.kind is TokenKind.VOUCHER and not voucher:
+            # It was shown before, and its id is in no book: what it pays could not be held against what is apart here.
+            return refused(command.command_id, ProgrammeReason.VOUCHER_UNKNOWN)
         row = self._desk.buyer(token).row
-        programme = self._programme(row, token, command)
+        programme = self._programme(row, token, voucher)
         if programme is None:
-            reason = ProgrammeReason.VOUCHER_UNKNOWN if command.voucher else ProgrammeReason.CARD_UNKNOWN
+            reason = ProgrammeReason.VOUCHER_UNKNOWN if voucher else ProgrammeReason.CARD_UNKNOWN
             return refused(command.command_id, reason)
         product = self._desk.product(unpaid.delivery.grade)
         if product is None:
@@ -151,16 +155,18 @@ class Redeeming:
             return refuse(command.command_id, Reason.TENDER_TOO_SMALL)
         if command.given_minor > rest_minor and command.tender is not TenderKind.CASH:
             return refuse(command.command_id, Reason.TENDER_TOO_LARGE)
+        if command.tender is TenderKind.POINTS and rest_minor:
+            return refuse(command.command_id, Reason.POINTS_INVALID)
         return _Wanted(command, unpaid, token, voucher, programme, product, row, worth_minor)
 
-    def _programme(self, row: ListRow | None, token: TokenRef, command: PayDelivery) -> Programme | None:
+    def _programme(self, row: ListRow | None, token: TokenRef, voucher: str) -> Programme | None:
         """Whose points they are: by the list, else the first programme that could have such ones."""
         if row is not None and row.member is not None:
             return self._desk.programme(row.member.programme)
         for programme in self._desk.programmes:
-            if command.voucher and programme.file.voucher:
+            if voucher and programme.file.voucher:
                 return programme
-            if not command.voucher and str(token.kind) in programme.tokens and programme.file.purse:
+            if not voucher and str(token.kind) in programme.tokens and programme.file.purse:
                 return programme
         return None
 

@@ -159,10 +159,11 @@ class Tills:
             return ""
         return lease.till
 
-    async def settle(self, unpaid: Unpaid, tenders: tuple[Tender, ...], till: str, command_id: str) -> Sale:
-        """Write the settlement, then let the receipt be printed. JournalUnwritable if the disk refuses."""
-        sale, _ = await self._settle(unpaid, tenders, till, command_id)
-        return sale
+    async def settle_by_itself(self, unpaid: Unpaid, tenders: tuple[Tender, ...]) -> None:
+        """Settle it, if no till ended it meanwhile, and print its receipt. JournalUnwritable if the disk refuses."""
+        async with self._settling:
+            if unpaid.name in self._books.unpaid:
+                await self._settle_locked(unpaid, tenders, "", "")
 
     async def _begin(self, till: str, command: Command) -> CommandResult:
         if not self._devices.may_say(till, command):
@@ -342,6 +343,9 @@ class Tills:
                 return taken
             try:
                 async with self._settling:
+                    ended = self._find(command.delivery_id)
+                    if isinstance(ended, Reason):  # it has paid itself meanwhile: that this pays it must not be said
+                        return refuse(command.command_id, ended)
                     return await self._pay_with(command, found, till, taken)
             finally:
                 if taken is not None:
@@ -411,18 +415,9 @@ class Tills:
             self._site.changed()
         return CommandResult(command.command_id, done=True)
 
-    async def _settle(
-        self, unpaid: Unpaid, tenders: tuple[Tender, ...], till: str, command_id: str
-    ) -> tuple[Sale, str]:
-        async with self._settling:
-            return await self._settle_locked(unpaid, tenders, till, command_id)
-
     async def _settle_locked(
         self, unpaid: Unpaid, tenders: tuple[Tender, ...], till: str, command_id: str, taken: Taken | None = None
     ) -> tuple[Sale, str]:
-        if unpaid.name not in self._books.unpaid and unpaid.name in self._books.settled:
-            sale = self._books.settled[unpaid.name]  # another was quicker, while the disk took no row
-            return sale, self._on_sale(sale)
         settlement = Settlement(
             delivery=unpaid.name,
             receipt_number=self._books.receipt_number + 1,

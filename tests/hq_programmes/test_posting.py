@@ -401,3 +401,22 @@ def test_any_order_of_arrival_comes_to_the_laboratorys_books(data: st.DataObject
             office.restart()
     _, expected = laboratory("positive-card", events)
     assert office.kept() == expected
+
+
+def test_a_programme_that_cannot_be_posted_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    office = Office("lpg-pass", "positive-card")
+    office.sell(START, 10_000)
+    office.sync()
+    step = Posting.step
+
+    def fails(posting: Posting, db: sa.Connection, station: str, now_ms: int) -> bool:
+        if posting.ledger.programme.name == "lpg-pass":
+            raise ValueError("a row that the programme cannot take")
+        return step(posting, db, station, now_ms)
+
+    monkeypatch.setattr(Posting, "step", fails)
+    assert office.desk.follow(STATION, NOW_MS), "the other one may have more"
+    with office.store.commit() as db:
+        assert list(db.execute(sa.select(cursors.c.programme)).scalars()) == ["positive-card"]
+    with pytest.raises(ValueError, match="cannot take"):
+        office.desk.follow(STATION, NOW_MS)

@@ -125,6 +125,16 @@ def test_what_was_voided_before_it_came_is_refused() -> None:
     assert lane.left == POINTS
 
 
+def test_what_was_given_back_is_not_granted_again_by_a_copy_that_comes_late() -> None:
+    """Headquarters fell between the grant and its reply, and the station gave it back: then the first request comes."""
+    lane = Lane()
+    code = lane.code()
+    lane.redeem(2_000, code=code)
+    assert lane.ask(VoidAsk("c1"), "v1") == VoidAnswer(2_000)
+    assert isinstance(lane.redeem(2_000, code=code), RefusedAnswer)
+    assert lane.left == POINTS
+
+
 def test_a_code_is_good_once_and_for_five_minutes_and_three_tries() -> None:
     lane = Lane()
     assert lane.redeem(10, "c0").reason == "otp_required"
@@ -205,3 +215,35 @@ def test_a_gateway_that_takes_nothing_on_is_said() -> None:
     answer = lane.ask(CodeAsk(TokenKind.CARD, token(K1).key))
     assert isinstance(answer, RefusedAnswer)
     assert "No space left" in answer.text
+
+
+@pytest.mark.parametrize("started_anew", [False, True])
+def test_a_stations_late_sale_is_posted_though_granted_points_came_out_less(*, started_anew: bool) -> None:
+    """Five sales a day earn: a small one that comes late takes the place of a big one, whose points are spent."""
+    office, day = Office("positive-card"), "2027-05-05"
+    at = f"{day}T08:00:00+03:00"
+    office.enter([*enrolled(at), event(at, "member.activate", "a1", member="M1", channel="web")])
+    # The big one is the last.
+    for hour, amount_minor in enumerate((10_000, 10_000, 10_000, 10_000, 100_000), 12):
+        office.enter([sale_event(f"s{hour}", f"{day}T{hour}:00:00+03:00", amount_minor, card=K1)])
+    earned = office.balances("M1")["available:M1:fuel"]
+    spent_at = f"{day}T20:00:00+03:00"
+    proof = {"otp": True}
+    spend = event(spent_at, "redeem", "r1", holder="M1", product="diesel", points=earned, proof=proof)
+    assert [each["result"] for each in office.enter([spend])] == ["accepted"]
+    if started_anew:
+        office.restart()
+    office.sell(f"{day}T10:00:00+03:00", 10_000, shown=token(K1))
+    office.sell("2027-05-06T10:00:00+03:00", 50_000, shown=token(K1))
+    office.sync()
+    office.post()
+    office.kept()
+    short = 5 * 100 - earned + 500
+    assert (earned, short, office.balances("M1")["available:M1:fuel"]) == (1_400, -400, -400)
+    office.restart()
+    assert office.balances("M1")["available:M1:fuel"] == short, "and so it is when it is read again"
+    office.enter([sale_event("s11", f"{day}T11:00:00+03:00", 10_000, card=K1)])
+    assert office.balances("M1")["available:M1:fuel"] == short, "what an operator enters late undoes nothing more"
+    office.enter([event("2027-05-07T10:00:00+03:00", "sale.reverse", "x1", sale="r1")])
+    assert office.balances("M1")["available:M1:fuel"] == short + earned
+    office.kept()

@@ -118,6 +118,27 @@ def test_the_tax_of_a_period_by_day_without_reversed_sales() -> None:
     assert "0.00" in list(showing.vat_lines(empty))[-1]
 
 
+def test_a_sale_that_was_reversed_before_it_came_is_not_taxed() -> None:
+    """The customer's service enters the reversal while the station is not heard: then the station's rows come."""
+    office, _ = lpg()
+    before = office.desk.answer(VatAsk("lpg-pass", "2026-01"), NOW_MS)
+    ref = office.sell("2026-01-12T10:00:00+03:00", 50_000, shown=token(K1), product="lpg")
+    (early,) = office.enter([event("2026-02-03T10:00:00+03:00", "sale.reverse", "r2", sale=ref)])
+    assert early["reason"] == "sale_unknown"
+    office.sync()
+    office.post()
+    assert stated(office).sales == 3
+    assert office.desk.answer(VatAsk("lpg-pass", "2026-01"), NOW_MS) == before
+
+
+def test_closing_a_period_tells_no_whole_card() -> None:
+    office, _ = lpg()
+    (closed,) = office.enter(
+        [event("2026-02-03T10:00:00+03:00", "period.close", "p1", customer="C1", period="2026-01")]
+    )
+    assert [line["card"] for line in closed["statement"]["lines"]] == ["900100******0101"] * 3
+
+
 def test_the_act_of_price_change_of_a_closed_month() -> None:
     office = Office("cng-interissuer")
     start = "2026-01-01T10:00:00+02:00"

@@ -155,7 +155,8 @@ class WideYard(CardYard):
         cards = rest[rest.index("[cards]") :]
         before, _, after = cards.partition("[[readers]]")
         readers = "".join(
-            f'[[readers]]\npoint = {place.number}\nkind = "tcp"\nname = "house:0"\n' for place in self.places
+            f'[[readers]]\npoint = {place.number}\nkind = "tcp"\nname = "house:{place.number}"\n'
+            for place in self.places
         )
         return f"{text}{points}{before}{readers}[printer]{after.partition('[printer]')[2]}"
 

@@ -197,6 +197,8 @@ class MemberRoad:
         )
         self.closed = False
         self.answers_lost = False
+        self.slow_s = 0
+        """So long headquarters' answer to a question is under way."""
 
     async def post(self, path: str, body: bytes) -> bytes:
         if self.closed:
@@ -206,6 +208,8 @@ class MemberRoad:
         if self.answers_lost and "request" in path:
             await self.house.wait(2)
             raise LinkDown("the answer was lost (test)")
+        if self.slow_s and "request" in path:
+            await self.house.wait(self.slow_s)
         return answer
 
 

@@ -4,14 +4,16 @@ from dataclasses import replace
 
 import msgspec
 
-from controller.domain.desk import PayDelivery, Shown
+from controller.domain.desk import CloseAsTest, PayDelivery, Shown
 from controller.domain.lists import Status
+from controller.domain.reasons import Reason
 from controller.domain.records import Settlement, Tender, TenderKind
 from controller.domain.tokens import TokenKind
 from controller.programme_files import shipped_text
-from tests.station.members import TURKEY, MemberHouse, MemberRoad, member, member_story
+from tests.station.members import TURKEY, MemberHouse, MemberRoad, member, member_story, opet
 
 CARD, POINT = "9001000000000201", 4
+OPET = "9876540012806566"
 POSITIVE = "9001000000000301"
 CHARGED = TenderKind.PAY_AND_GO
 LIMITED = replace(
@@ -172,3 +174,42 @@ async def test_while_headquarters_is_away_less_goes_without_a_code_and_no_code_i
     await house.passes(12)
     await _fill(house, 1, POSITIVE, 1_000)
     assert house.point(1).unpaid, "after a day nothing goes without a code here"
+
+
+@member_story()
+async def test_what_was_closed_as_a_test_while_the_disk_was_full_is_not_charged_afterwards(house: MemberHouse) -> None:
+    await _fleet(house)
+    house.disk_full = lambda records: any(isinstance(record, Settlement) for record in records)
+    await _fill(house, POINT, CARD, 1_000)
+    (waits,) = house.point(POINT).unpaid
+    await house.lease(waits.delivery_id)
+    assert (await house.command(CloseAsTest(house.next_id(), waits.delivery_id))).done
+    house.disk_full = None
+    await house.wait(30)
+    assert (_paid(house), house.quotes) == ([], [])
+    await _fill(house, POINT, CARD, 1_000)
+    assert _paid(house) == [(Tender(CHARGED, 2_435, 2_435),)], "the pump goes on"
+
+
+@member_story()
+async def test_points_that_were_taken_while_a_card_was_charged_are_given_back_and_no_cash_is_said_to_be_paid(
+    house: MemberHouse,
+) -> None:
+    road = await _fleet(house)
+    points = house.put(TokenKind.CARD, OPET, opet(10_000))
+    house.office.points[points] = 10_000
+    house.disk_full = lambda records: any(isinstance(record, Settlement) for record in records)
+    await _fill(house, POINT, CARD, 1_000)
+    (waits,) = house.point(POINT).unpaid
+    await house.lease(waits.delivery_id)
+    road.slow_s = 3
+    pay = PayDelivery("pay-1", waits.delivery_id, TenderKind.CASH, 5_000, points=500, shown=Shown(card=OPET))
+    asked = house.send(pay)
+    await house.until(lambda: bool(house.office.taken), 10)
+    house.disk_full = None
+    answer = await asked
+    road.slow_s = 0
+    assert (answer.done, answer.reason) == (False, Reason.ALREADY_SETTLED)
+    assert _paid(house) == [(Tender(CHARGED, 2_435, 2_435),)]
+    await house.until(lambda: not house.books.members.intended, 120)
+    assert house.office.points[points] == 10_000

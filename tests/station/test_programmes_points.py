@@ -235,6 +235,7 @@ async def test_other_tills_go_on_while_headquarters_is_asked_and_none_pays_this_
         ({"points": 500, "given_minor": 100}, Reason.TENDER_TOO_SMALL),
         ({"points": 500, "tender": TenderKind.BANK_CARD}, Reason.TENDER_TOO_LARGE),
         ({"points": 0, "tender": TenderKind.POINTS}, Reason.POINTS_INVALID),
+        ({"points": 500, "tender": TenderKind.POINTS, "given_minor": AMOUNT - 500}, Reason.POINTS_INVALID),
         ({"points": 500, "shown": Shown(card="no number")}, "card_unknown"),
         ({"points": 500, "shown": None, "voucher": "V-0001"}, "voucher_unknown"),
         ({"points": 500, "shown": None}, Reason.POINTS_INVALID),
@@ -384,3 +385,40 @@ async def test_what_was_set_apart_shrinks_with_the_age_of_the_last_contact(house
     refused = await house.pays(sale, DUE, points=39_501, voucher=VOUCHER, pin=PIN)
     assert refused.reason == "insufficient_points", "70 % of 200,000, less what was spent"
     assert (await house.pays(sale, DUE, points=39_500, voucher=VOUCHER, pin=PIN)).done
+
+
+@member_story(yard=VIETNAM)
+async def test_a_voucher_takes_its_own_pin_whatever_is_shown_beside_it(house: MemberHouse) -> None:
+    _voucher(house)
+    await _allotted(house)
+    own = make_verifier("1234", bytes(16), cost=2**4)
+    house.put(TokenKind.CARD, CARD, member("petrolimex-id", "ORG2", organisation=True), pin=own)
+    sale = await house.cash_delivery(1, 5_000)
+    other = await house.pays(sale, points=DUE, voucher=VOUCHER, pin="1234", shown=SHOWN)
+    assert (other.done, other.reason) == (False, "pin_wrong")
+    assert (await house.pays(sale, points=DUE, voucher=VOUCHER, pin=PIN, shown=SHOWN)).done
+    assert house.rows_of(Redeemed)[0].holder == "ORG"
+
+
+@member_story(yard=VIETNAM)
+async def test_what_headquarters_takes_of_a_voucher_is_gone_here_too_however_it_was_named(house: MemberHouse) -> None:
+    key = _voucher(house)
+    house.office.points[key] = 200_000
+    road = await house.join()
+    await _allotted(house)
+    sale = await house.cash_delivery(1, 5_000)
+    by_shown: dict[str, Any] = {"points": DUE, "pin": PIN, "shown": Shown(voucher=VOUCHER)}
+    assert (await house.pays(sale, command_id="pay-1", **by_shown)).done
+    await house.kill()
+    await house.start()
+    await house.until(lambda: house.snapshot.link.connected, 30)
+    again = PayDelivery("pay-1", sale, TenderKind.CASH, 0, points=DUE, pin=PIN, shown=Shown(voucher=VOUCHER))
+    assert (await house.command(again)).done
+    presented = await house.cash_delivery(1, 1_000)
+    assert (await house.shows(presented, voucher=VOUCHER)).done
+    unnamed = await house.pays(presented, points=100, given_minor=20_000, pin=PIN)
+    assert (unnamed.done, unnamed.reason) == (False, "voucher_unknown"), "its id is not in the books: type it"
+    road.closed = True
+    await house.until(lambda: not house.snapshot.link.connected, 120)
+    sale = await house.cash_delivery(2, 5_000)
+    assert (await house.pays(sale, **by_shown)).reason == "insufficient_points"

@@ -76,7 +76,7 @@ class DemoYard:
 def _site_toml(places: tuple[Place, ...]) -> str:
     return station_toml(
         line_ports={line: line for line in LINES},
-        reader_ports={place.number: "house:0" for place in places},
+        reader_ports={place.number: f"house:{place.number}" for place in places},
         printer_port="house",
         api_port=0,
         headquarters=None,

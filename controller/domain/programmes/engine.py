@@ -103,14 +103,14 @@ class Engine:
         self._begin(event, at_ms)
         return _HANDLERS[type(event)](self.books, event)
 
-    def post(self, event: AnyEvent, at_ms: int) -> Answer:
+    def post(self, event: AnyEvent, at_ms: int, *, granted: bool = False) -> Answer:
         """As `decide`, but a sale is a fact, and what a station took of a voucher while it was alone: it is booked
-        whatever would have refused it."""
+        whatever would have refused it. `granted`: so is this redemption, which was granted before."""
         self._begin(event, at_ms)
         if isinstance(event, Sale):
             return sales.sell(self.books, event, delivered=True)
-        if isinstance(event, Redeem) and event.offline:
-            return redeeming.taken_offline(self.books, event)
+        if isinstance(event, Redeem) and (event.offline or granted):
+            return redeeming.given_out(self.books, event)
         return _HANDLERS[type(event)](self.books, event)
 
     def _begin(self, event: AnyEvent, at_ms: int) -> None:

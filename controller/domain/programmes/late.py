@@ -41,13 +41,19 @@ class AccountHistory:
         """The account as it stood after so many events of `_since`: the last ones."""
         self._redeemed: set[str] = set()
         """Redemptions that were granted: whatever comes late, they stay so."""
+        self._beyond: set[str] = set()
+        """Those of them that would be refused, by what came late."""
 
-    def resume(self, known: Iterable[tuple[int, AnyEvent]]) -> None:
-        """Take an account up again by the events that were posted, in the order of their times. Nothing is posted."""
+    def resume(self, known: Iterable[tuple[int, AnyEvent]], granted: Iterable[str] = ()) -> None:
+        """Take an account up again by the events that were posted, in the order of their times. Nothing is posted.
+
+        `granted`: redemptions that were granted then, whatever came late since.
+        """
         events = list(known)
+        self._redeemed.update(granted)
         for number, (at_ms, event) in enumerate(events, 1):
             self._since.append((at_ms, event))
-            self._note(event, self._engine.post(event, at_ms))
+            self._note(event, self._engine.post(event, at_ms, granted=event.ref in self._redeemed))
             if len(events) - number < MARKS * MARK_EVERY:
                 self._mark()
 
@@ -78,11 +84,12 @@ class AccountHistory:
         return made
 
     def post_all(
-        self, events: Sequence[tuple[int, AnyEvent]], booked_ms: int
+        self, events: Sequence[tuple[int, AnyEvent]], booked_ms: int, *, facts: bool = False
     ) -> tuple[list[Posting], dict[str, Answer]]:
         """Book several at once, late ones among them: the account is replayed once. New postings; answers by ref.
 
         What late events change together is posted under the ref of the first of them. `post` says what may not be.
+        `facts`: these happened at a station, and are booked though a granted redemption comes out below zero.
         """
         made: list[Posting] = []
         answers: dict[str, Answer] = {}
@@ -96,7 +103,7 @@ class AccountHistory:
                 place = bisect_right(self._since, at_ms, key=lambda known: known[0])
                 self._since.insert(place, (at_ms, event))
             refs = {event.ref for _, event in late}
-            made += self._rerate(first_place, first, first_ms, booked_ms, answers, refs)
+            made += self._rerate(first_place, first, first_ms, booked_ms, answers, refs, facts=facts)
         for at_ms, event in sorted(events, key=lambda found: found[0]):
             if last_ms is None or at_ms >= last_ms:
                 self._since.append((at_ms, event))
@@ -115,6 +122,8 @@ class AccountHistory:
     def _note(self, event: AnyEvent, answer: Answer) -> None:
         if isinstance(event, Redeem) and answer.result == "accepted":
             self._redeemed.add(event.ref)
+            if answer.reason is not None:
+                self._beyond.add(event.ref)
 
     def _check_snapshot(self, at_ms: int, event: AnyEvent) -> None:
         if self._snapshot_ms is not None and at_ms < self._snapshot_ms:
@@ -150,13 +159,17 @@ class AccountHistory:
         booked_ms: int,
         answers: dict[str, Answer] | None = None,
         asked: Iterable[str] = (),
+        *,
+        facts: bool = False,
     ) -> list[Posting]:
         self._marks = [mark for mark in self._marks if mark[0] <= place]
         before_it, start = self._marks[-1] if self._marks else (0, self._snapshot)
         replayed = Engine(self._programme) if start is None else copied(start)
         for known_ms, known in self._since[before_it:]:
-            answer = replayed.post(known, known_ms)
-            if known.ref in self._redeemed and answer.result == "declined":
+            granted = known.ref in self._redeemed
+            answer = replayed.post(known, known_ms, granted=granted)
+            online = isinstance(known, Redeem) and not known.offline
+            if granted and online and answer.reason is not None and not facts and known.ref not in self._beyond:
                 raise LateUndoes(
                     f"{event.ref} of {event.at} would undo the redemption {known.ref} of {known.at}: enter it with a "
                     "later time"

@@ -8,7 +8,7 @@ from controller.domain.programmes.answering import accept, decline
 from controller.domain.programmes.answers import Answer
 from controller.domain.programmes.books import Books
 from controller.domain.programmes.events import Redeem
-from controller.domain.programmes.lots import LotAccount
+from controller.domain.programmes.lots import LotAccount, Piece
 from controller.domain.programmes.members import Holder
 from controller.domain.programmes.programme import RuleSet
 from controller.domain.programmes.purses import Purse, Voucher
@@ -47,20 +47,23 @@ def redeem(books: Books, event: Redeem) -> Answer:
     return _spend(books, event, holder, account)
 
 
-def taken_offline(books: Books, event: Redeem) -> Answer:
-    """A station took points of a voucher while it was alone: a fact, whatever would have refused it.
+def given_out(books: Books, event: Redeem) -> Answer:
+    """Points that were given out, by headquarters or by a station that was alone: a fact, whatever would refuse it now.
 
-    What the voucher has not comes from its purse, also below zero; then the answer says why it would have been refused.
+    What a voucher has not comes from its purse, also below zero; then the answer says why it would have been refused.
     """
     holder = books.holder_of.get(event.holder)
     voucher = books.vouchers.get(event.proof.voucher or "")
     answer = redeem(books, event)
-    if answer.result == "accepted" or holder is None or voucher is None:
+    if answer.result == "accepted" or holder is None:
         return answer
-    if holder.purses.get(voucher.purse_name) is not voucher.purse:
+    if voucher is not None and holder.purses.get(voucher.purse_name) is voucher.purse:
+        top_up(books, event.ref, voucher, event.points)
+        spent = _spend(books, event, holder, voucher)
+    elif event.proof.voucher is None and event.product in books.rules.purse_of:
+        spent = _overspend(books, event, holder, books.purse(holder, books.rules.purse_of[event.product]))
+    else:
         return answer
-    top_up(books, event.ref, voucher, event.points)
-    spent = _spend(books, event, holder, voucher)
     return msgspec.structs.replace(spent, reason=answer.reason)
 
 
@@ -76,8 +79,21 @@ def cannot_spend(rules: RuleSet, holder: Holder) -> Reason | None:
     return not_running(rules, spending=True)
 
 
+def _overspend(books: Books, event: Redeem, holder: Holder, purse: Purse) -> Answer:
+    """What the purse has not is a debt there."""
+    there = min(event.points, sum(left for _, left in purse.free()))
+    pieces = purse.take(there) if there else []
+    if there < event.points:
+        books.put(purse, books.lot_expiry_ms, there - event.points)
+        pieces.append((books.lot_expiry_ms, event.points - there))
+    return _spent(books, event, holder, purse, pieces)
+
+
 def _spend(books: Books, event: Redeem, holder: Holder, account: LotAccount) -> Answer:
-    pieces = account.take(event.points)
+    return _spent(books, event, holder, account, account.take(event.points))
+
+
+def _spent(books: Books, event: Redeem, holder: Holder, account: LotAccount, pieces: list[Piece]) -> Answer:
     assert isinstance(account, Purse | Voucher)
     books.move_points(event.ref, account, "company:redeemed", -event.points)
     books.sales.redeemed(event.ref, books.now_ms, holder.index, account, pieces, event.station or "")

@@ -56,7 +56,7 @@ from sync.hq.programmes.listing import COLUMNS, rows_of, vouchers_of
 from sync.hq.programmes.posting import Posting
 from sync.hq.programmes.routing import HOLDER, VOUCHER
 from sync.hq.programmes.secrets_kept import SecretsKept
-from sync.hq.programmes.statements import DeskError, act, statement, vat_of
+from sync.hq.programmes.statements import DeskError, act, masked, statement, vat_of
 from sync.hq.programmes.tables import REF_LETTERS, metadata
 from sync.hq.programmes.vat import VatRate
 from sync.hq.programmes.vouchers import allot, check_cancelled
@@ -148,10 +148,18 @@ class Desk:
             return Keeping(db, programme).count - before
 
     def follow(self, station: str, now_ms: int) -> bool:
-        """Post some rows of a station in all programmes. Whether there may be more. StoreError."""
-        more = False
+        """Post some rows of a station in all programmes. Whether there may be more. StoreError.
+
+        A programme whose rows cannot be posted holds up no other: its ValueError comes when the others are done.
+        """
+        more, failed = False, None
         for name, ledger in self._ledgers.items():
-            more |= self._step(ledger, partial(self._postings[name].step, station=station, now_ms=now_ms))
+            try:
+                more |= self._step(ledger, partial(self._postings[name].step, station=station, now_ms=now_ms))
+            except ValueError as error:
+                failed = error
+        if failed is not None and not more:
+            raise failed
         return more
 
     def let_time_pass(self, now_ms: int) -> None:
@@ -187,7 +195,7 @@ class Desk:
             entered = ledger.enter(db, new, now_ms)
             self._postings[ask.programme].post_waiting(db, now_ms)
             answers = [each.answer for each in entered if each.answer is not None]
-            raw = tuple(msgspec.Raw(msgspec.json.encode(answer)) for answer in answers)
+            raw = tuple(msgspec.Raw(msgspec.json.encode(masked(answer))) for answer in answers)
             return EnterAnswer(raw, len(entered) - len(answers))
 
         try:
@@ -280,7 +288,7 @@ class Desk:
     def _vat_of(self, ask: VatAsk) -> VatAnswer:
         ledger = self.ledger(ask.programme)
         with self._commit() as db:
-            return vat_of(ledger.programme, Keeping(db, ask.programme), ask, self._vat)
+            return vat_of(ledger, Keeping(db, ask.programme), ask, self._vat)
 
 
 def _checked(ask: EnterAsk, now_ms: int) -> Iterator[NewEvent]:

@@ -4,8 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+import msgspec
 import sqlalchemy as sa
 
+from controller.domain.programmes.answers import Result
 from controller.domain.programmes.dates import NEVER_MS
 from controller.domain.programmes.ledger import Posting
 from sync.hq.programmes.tables import accounts, balances, events, legs, names, programmes
@@ -19,7 +21,10 @@ _T = TypeVar("_T")
 
 # What each event costs is built once: to build such a statement takes longer than to run it.
 _EVENTS_OF = (
-    sa.select(events.c.account, events.c.at_ms, events.c.number, events.c.line)
+    sa.select(
+        *(events.c[name] for name in ("account", "at_ms", "number", "line")),
+        sa.case((events.c.kind == "redeem", events.c.answer)).label("redeemed"),
+    )
     .where(
         events.c.programme == sa.bindparam("programme"),
         events.c.account.in_(sa.bindparam("accounts", expanding=True)),
@@ -56,6 +61,15 @@ class KeptEvent:
     source: str
     line: bytes
     answer: bytes
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    """Of an answer, what is asked again."""
+
+    result: Result
+
+
+_answers = msgspec.json.Decoder(_Answer)
 
 
 class Keeping:
@@ -120,15 +134,17 @@ class Keeping:
         found = self._db.execute(query).scalar()
         return None if found is None else bytes(found)
 
-    def events_of(self, wanted: Sequence[int]) -> dict[int, list[tuple[int, bytes]]]:
-        """(at_ms, line) of accounts' events, with those for all, in the order of their times."""
-        found: dict[int, list[tuple[int, int, bytes]]] = {account: [] for account in (*wanted, FOR_ALL)}
+    def events_of(self, wanted: Sequence[int]) -> dict[int, list[tuple[int, bytes, bool]]]:
+        """(at_ms, line, whether it is a granted redemption) of accounts' events, with those for all, by their times."""
+        found: dict[int, list[tuple[int, int, bytes, bool]]] = {account: [] for account in (*wanted, FOR_ALL)}
         for some in _pieces([*wanted, FOR_ALL]):
             for row in self._db.execute(_EVENTS_OF, {"programme": self._programme, "accounts": some}):
-                found[row.account].append((row.at_ms, row.number, row.line))
+                found[row.account].append((row.at_ms, row.number, row.line, _granted(row.redeemed)))
         for_all = found[FOR_ALL]
         return {
-            account: [(at_ms, line) for at_ms, _, line in (sorted([*mine, *for_all]) if for_all else mine)]
+            account: [
+                (at_ms, line, answer) for at_ms, _, line, answer in (sorted([*mine, *for_all]) if for_all else mine)
+            ]
             for account, mine in found.items()
             if account != FOR_ALL
         }
@@ -297,6 +313,10 @@ class Keeping:
 
     def _mine(self, table: sa.Table) -> sa.ColumnElement[bool]:
         return table.c.programme == self._programme
+
+
+def _granted(answer: bytes | None) -> bool:
+    return answer is not None and _answers.decode(answer).result == "accepted"
 
 
 def _pieces(wanted: Sequence[_T]) -> Iterator[Sequence[_T]]:

@@ -41,6 +41,8 @@ ACCOUNT_WEIGHS = 20
 ACCOUNTS_AT_ONCE = 400
 OWN_REFS = "time/"
 """How refs begin of events that only let time pass."""
+STATION = "station"
+"""The source of what a station's journal says: it happened."""
 _json = msgspec.json.Encoder()
 
 
@@ -135,7 +137,9 @@ class ProgrammeLedger:
             return
         for account, lines in keeping.events_of(missing).items():
             history = AccountHistory(self.programme)
-            history.resume((at_ms, decode(line)) for at_ms, line in lines)
+            known = [(at_ms, decode(line), granted) for at_ms, line, granted in lines]
+            granted = [event.ref for _, event, granted in known if granted]
+            history.resume([(at_ms, event) for at_ms, event, _ in known], granted)
             self._accounts[account] = history
         events = sum(ACCOUNT_WEIGHS + len(history) for history in self._accounts.values())
         while events > EVENTS_KEPT and len(self._accounts) > len(wanted):
@@ -283,7 +287,11 @@ class _Batch:
     def _post(self, account: int, new: list[NewEvent]) -> tuple[int, int]:
         """When its last event was, and when something is due next."""
         history = self._ledger.account(self._keeping, account)
-        made, answers = history.post_all([(each.at_ms, each.event) for each in new], self._booked_ms)
+        made, answers = history.post_all(
+            [(each.at_ms, each.event) for each in new],
+            self._booked_ms,
+            facts=any(each.source == STATION for each in new),
+        )
         history.postings.clear()
         self._made += made
         for ref, answer in answers.items():

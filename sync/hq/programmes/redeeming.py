@@ -154,10 +154,9 @@ class Redemptions:
         if found is None or ask.product not in PRODUCTS:
             return _refused(Reason.CARD_UNKNOWN if found is None else Reason.PRODUCT_NOT_ALLOWED)
         keeping = Keeping(db, found.ledger.programme.name)
-        if SecretsKept(db, found.ledger.programme.name).is_voided(ref):
-            return RefusedAnswer(
-                StationReason.HEADQUARTERS_REFUSED, "this redemption was given back before it was asked"
-            )
+        voided = SecretsKept(db, found.ledger.programme.name).is_voided(ref)
+        if voided or keeping.line_of(_void_of(ref)) is not None:
+            return RefusedAnswer(StationReason.HEADQUARTERS_REFUSED, "this redemption was given back already")
         known = keeping.answer_of(ref)
         if known is None:
             known = self._post(db, found, ref, station, ask, now_ms)
@@ -224,7 +223,7 @@ class Redemptions:
             if _answers.decode(answer).result != "accepted" or not isinstance(event, Redeem):
                 continue
             given_back += event.points
-            back = ReverseSale(at=at_text(LocalTime(ledger.programme.zone), now_ms), ref=f"{ref}/void", sale=ref)
+            back = ReverseSale(at=at_text(LocalTime(ledger.programme.zone), now_ms), ref=_void_of(ref), sale=ref)
             if keeping.line_of(back.ref) is None:
                 ledger.enter(db, [NewEvent(now_ms, back, REQUEST)], now_ms)
         return VoidAnswer(given_back)
@@ -277,6 +276,10 @@ def _tried(verifier: str, pin: str) -> Literal["ok", "wrong"] | None:
 
 def _ref(station: str, command_id: str) -> str:
     return f"{station}//{command_id}"
+
+
+def _void_of(ref: str) -> str:
+    return f"{ref}/void"
 
 
 def _refused(reason: Reason) -> RefusedAnswer:

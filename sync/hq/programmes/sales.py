@@ -15,7 +15,7 @@ from controller.domain.programmes.rules import Product
 from controller.domain.programmes.rules import TenderKind as ProgrammeTender
 from controller.domain.records import Body, Delivery, RowName, Settlement, TenderKind
 from controller.domain.tokens import TokenRef
-from sync.hq.programmes.ledger import NewEvent, at_text
+from sync.hq.programmes.ledger import STATION, NewEvent, at_text
 from sync.hq.programmes.routing import CARD, PHONE, PLATE, QR
 
 _TENDERS: dict[TenderKind, ProgrammeTender] = {
@@ -27,7 +27,6 @@ _TENDERS: dict[TenderKind, ProgrammeTender] = {
     TenderKind.PAY_AND_GO: "pay_and_go",
 }
 """The value on a card itself was paid for before: it is no money of an account here, and no cash."""
-STATION = "station"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,14 @@ from datetime import date, datetime
 
 import msgspec
 
-from controller.domain.programmes.answers import Result, StatementLine
+from controller.domain.programmes.answers import Answer, Result, StatementLine
 from controller.domain.programmes.books import Books
 from controller.domain.programmes.dates import HALF_DAY, LocalTime, Period, parse_period
 from controller.domain.programmes.events import ReverseSale, Sale, decode
 from controller.domain.programmes.members import Holder
 from controller.domain.programmes.periods import statement_of
-from controller.domain.programmes.programme import Programme
 from controller.domain.programmes.rules import PRODUCTS, Product
+from controller.domain.programmes.sale_book import REVERSED
 from controller.domain.tokens import mask_card
 from sync.hq.programmes.asks import (
     ActAnswer,
@@ -28,6 +28,7 @@ from sync.hq.programmes.asks import (
     VatAsk,
 )
 from sync.hq.programmes.keeping import Keeping
+from sync.hq.programmes.ledger import ProgrammeLedger
 from sync.hq.programmes.vat import NoVatRate, Taxed, VatRate, by_rate
 
 FOR_EVER_MS = 1 << 62
@@ -57,7 +58,7 @@ def statement(
         kind = "half months, such as 2026-01a" if holder.half else "months, such as 2026-01"
         raise DeskError(f"the contract of {ask.customer} goes by {kind}")
     found = statement_of(books, holder, period, True)
-    lines = tuple(msgspec.structs.replace(each, card=mask_card(each.card)) for each in found.lines or ())
+    lines = _masked(found.lines or ())
     currency = books.programme.currency
     return StatementAnswer(
         ask.programme,
@@ -73,6 +74,14 @@ def statement(
         found.amount_minor,
         found.discount_minor,
     )
+
+
+def masked(answer: Answer) -> Answer:
+    """An event's answer as people may read it: the cards of a closed period's statement are masked."""
+    if not answer.statement or not answer.statement.lines:
+        return answer
+    told = msgspec.structs.replace(answer.statement, lines=_masked(answer.statement.lines))
+    return msgspec.structs.replace(answer, statement=told)
 
 
 def act(books: Books, holder: Holder, ask: ActAsk) -> ActAnswer:
@@ -96,15 +105,23 @@ def act(books: Books, holder: Holder, ask: ActAsk) -> ActAnswer:
     )
 
 
-def vat_of(programme: Programme, keeping: Keeping, ask: VatAsk, rates: Sequence[VatRate]) -> VatAnswer:
+def vat_of(ledger: ProgrammeLedger, keeping: Keeping, ask: VatAsk, rates: Sequence[VatRate]) -> VatAnswer:
     """The tax in a programme's sales of a period, by product, rate and day. Sales that were reversed are none."""
+    programme = ledger.programme
     period, local = _period(ask.period), LocalTime(programme.zone)
     from_ms, until_ms = local.midnight(_first_day(period)), local.midnight(period.last_day + 1)
     gone = set()
     for reversal in keeping.events_between(["sale.reverse"], from_ms, FOR_EVER_MS):
         event = decode(reversal.line)
-        if isinstance(event, ReverseSale) and _answers.decode(reversal.answer).result == "accepted":
+        if not isinstance(event, ReverseSale):
+            continue
+        if _answers.decode(reversal.answer).result == "accepted":
             gone.add(event.sale)
+        else:  # what was said first: the sale may have come since
+            sales = ledger.account(keeping, reversal.account).engine.books.sales
+            number = sales.find(event.sale)
+            if number is not None and sales.is_flagged(number, REVERSED):
+                gone.add(event.sale)
     taxed = []
     for kept in keeping.events_between(["sale"], from_ms, until_ms):
         sale = decode(kept.line)
@@ -141,6 +158,10 @@ def _taxed(lines: Sequence[StatementLine], rates: Sequence[VatRate]) -> tuple[Ta
         )
         for of, off in pairs
     )
+
+
+def _masked(lines: Sequence[StatementLine]) -> tuple[StatementLine, ...]:
+    return tuple(msgspec.structs.replace(each, card=mask_card(each.card)) for each in lines)
 
 
 def _product(line: StatementLine) -> Product:
