@@ -9,9 +9,10 @@ TEST_STAMP := .venv/test.stamp
 demo: $(RUN_STAMP)
 	$(BIN)/forecourt demo
 
-# A file of tests is one process's: what its tests share, such as a bench, is made once.
+# A file of tests is one process's: what its tests share, such as a bench, is made once. In the order of the folders: files
+# of few tests are the slow ones, and must not all come last.
 test: check
-	$(BIN)/python -m pytest -q --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest -q --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 check: $(TEST_STAMP)
 	$(BIN)/ruff format --check -q .
