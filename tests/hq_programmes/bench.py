@@ -11,6 +11,7 @@ from controller.domain.programme_records import Quoted
 from controller.domain.programmes.dates import to_ms
 from controller.domain.programmes.events import moment
 from controller.domain.programmes.lab import Laboratory
+from controller.domain.programmes.rules import Product
 from controller.domain.quantities import Unit, UnitPrice
 from controller.domain.records import (
     Body,
@@ -108,8 +109,8 @@ class Office:
 
     def restart(self) -> None:
         """As after a new start of the process: nothing but the database is left."""
-        grades = {"lpg": "autogas", "motorin": "diesel"}
-        self.desk = Desk(self.store.commit, [shipped(name) for name in self.names], self.secret, grades, self.vat)  # type: ignore[arg-type]
+        grades: dict[str, Product] = {"lpg": "autogas", "motorin": "diesel"}
+        self.desk = Desk(self.store.commit, [shipped(name) for name in self.names], self.secret, grades, self.vat)
 
     @property
     def name(self) -> str:

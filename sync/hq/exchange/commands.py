@@ -99,7 +99,7 @@ def service(config_path: Path, out: Path, keys: tuple[str, ...], name: str) -> N
 @_config_option
 @_out_option
 @click.argument("name")
-@click.argument("day", type=_day)
+@click.argument("day", metavar="DAY", type=_day)
 def day(config_path: Path, out: Path, name: str, day: datetime) -> None:
     """Write what was sold to cards of the partner NAME until the end of DAY. The same day again: the same file."""
     _write(_do(config_path, SendDay(name, day.date())), out)
@@ -134,7 +134,7 @@ def take(config_path: Path, file: Path) -> None:
 @_config_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @click.argument("name")
-@click.argument("day", type=_day)
+@click.argument("day", metavar="DAY", type=_day)
 def net_command(config_path: Path, as_json: bool, name: str, day: datetime) -> None:
     """Show what this headquarters and the partner NAME owe each other for DAY."""
     netting = _do(config_path, Net(name, day.date())).netting
