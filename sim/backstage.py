@@ -7,10 +7,8 @@ import contextlib
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from controller.install import install
 from controller.machine import MachineClock
 from sim.chance import Chance
 from sim.club import with_members, with_programmes
+from sim.held_ports import HeldPorts
 from sim.site import CARD_MASTER_BYTES, LINES, PLACES, STATION_ID, list_csv, station_toml
 
 TILL = "till-1"
@@ -32,7 +31,7 @@ class BackstageError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Free TCP ports of this machine."""
+    """Where the demonstration's programs listen."""
 
     api: int
     headquarters: int
@@ -59,7 +58,9 @@ class Backstage:
         self.station_folder = folder / "station"
         self._cast = cast
         self._processes: dict[str, subprocess.Popen[str]] = {}
-        self.ports = _free_ports()
+        self.held_ports = HeldPorts()
+        one = self.held_ports.one
+        self.ports = Ports(one(), one(), one(), tuple(one() for _ in PLACES))
         self.read_token = secrets.token_hex(16)
 
     @property
@@ -120,7 +121,7 @@ class Backstage:
         return code
 
     def end(self) -> None:
-        """End whatever runs: in order first, by force what does not."""
+        """End whatever runs: in order first, by force what does not. It cannot be started again after that."""
         for process in self._processes.values():
             process.terminate()
         for process in self._processes.values():
@@ -131,6 +132,7 @@ class Backstage:
                 process.wait(END_WAIT_S)
             _close(process)
         self._processes.clear()
+        self.held_ports.close()
 
     def log_of(self, name: str) -> str:
         """The last lines that a process wrote."""
@@ -226,15 +228,3 @@ class Backstage:
 def _close(process: "subprocess.Popen[str]") -> None:
     if process.stdout is not None:
         process.stdout.close()
-
-
-def _free_ports() -> Ports:
-    with _sockets(3 + len(PLACES)) as sockets:
-        numbers = [bound.getsockname()[1] for bound in sockets]
-    return Ports(numbers[0], numbers[1], numbers[2], tuple(numbers[3:]))
-
-
-@contextlib.contextmanager
-def _sockets(count: int) -> Iterator[list[socket.socket]]:
-    with contextlib.ExitStack() as stack:
-        yield [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]

@@ -149,7 +149,7 @@ EDGES: dict[str, tuple[str, str]] = {
     ),
     "controller/wire/remote.py": ("httpx", "listens to a running station over its API"),
     "sim/backstage.py": (
-        ".mkdir() .read_text() .write_text() open() os.environ secrets signal socket subprocess",
+        ".mkdir() .read_text() .write_text() open() os.environ secrets signal subprocess",
         "starts the processes of a demonstration",
     ),
     "sim/bench.py": (
@@ -176,6 +176,7 @@ EDGES: dict[str, tuple[str, str]] = {
     ),
     "sim/control.py": ("asyncio.open_connection asyncio.start_server", "people at the bench, over TCP"),
     "sim/demo.py": (".glob() .mkdir() .read_text() httpx signal tempfile threading", "a demonstration in one command"),
+    "sim/held_ports.py": ("socket", "a demonstration's programs find their ports free"),
     "sim/keypads.py": ("asyncio.start_server", "simulated keypads over TCP"),
     "sim/loop.py": ("asyncio.sleep loop.call_at", "virtual time is made here"),
     "sim/printer.py": ("loop.add_reader os.openpty os.read os.write tty", "a printer behind a pseudo terminal"),

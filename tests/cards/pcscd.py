@@ -6,13 +6,13 @@ A holder process keeps the namespace while daemons come and go; clients reach th
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
-import socket
 import subprocess
 import threading
 from pathlib import Path
+
+from sim.held_ports import HeldPorts
 
 READY_S = 20.0
 DRIVER = Path("/usr/lib/pcsc/drivers/serial/libifdvpcd.so")
@@ -53,7 +53,8 @@ class PrivatePcscd:
         if readers not in range(SLOTS, MOST_READERS + 1, SLOTS):
             raise ValueError(f"{readers} readers: expected an even number up to {MOST_READERS}")
         check_installed()
-        firsts = _free_pairs(readers // SLOTS)
+        self._held_ports = HeldPorts()
+        firsts = [self._held_ports.neighbours(SLOTS) for _ in range(readers // SLOTS)]
         self.port = firsts[0]
         self.ports: dict[str, int] = {}
         self.log: list[str] = []
@@ -152,6 +153,7 @@ class PrivatePcscd:
         self._holder.stdin.close()
         self._holder.wait()
         self._holder.stdout.close()
+        self._held_ports.close()
 
     def _read_log(self, daemon: subprocess.Popen[str], ready: threading.Event) -> None:
         assert daemon.stdout is not None
@@ -162,21 +164,3 @@ class PrivatePcscd:
             if "daemon ready" in line:
                 ready.set()
         ready.set()  # it ended; start() looks which
-
-
-def _free_pairs(count: int) -> list[int]:
-    """The first of two neighbouring free ports, as often as asked: vpcd opens one for each of its two slots."""
-    pairs: list[int] = []
-    with contextlib.ExitStack() as held:  # all of them until the last is found, so that none is found twice
-        for _ in range(100 * count):
-            first, second = (held.enter_context(socket.socket()) for _ in range(SLOTS))
-            first.bind(("127.0.0.1", 0))
-            port: int = first.getsockname()[1]
-            try:
-                second.bind(("127.0.0.1", port + 1))
-            except OSError:
-                continue
-            pairs.append(port)
-            if len(pairs) == count:
-                return pairs
-    raise RuntimeError(f"no {count} times two neighbouring free ports")

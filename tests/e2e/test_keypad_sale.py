@@ -1,7 +1,6 @@
 """A sale with a PIN that is typed at the pump: bench and station as processes, between them only ports."""
 
 import asyncio
-import socket
 from pathlib import Path
 
 from controller.config import load
@@ -25,8 +24,7 @@ class WithKeypad(EmptyStreet):
 
     def _write_files(self) -> None:
         super()._write_files()
-        with socket.create_server(("127.0.0.1", 0)) as bound:
-            port = bound.getsockname()[1]
+        port = self.held_ports.one()
         _append(self.folder / "bench.toml", f"[[keypads]]\npoint = {POINT}\nport = {port}\n")
         keypad = f'[[keypads]]\npoint = {POINT}\nkind = "tcp"\nhost = "127.0.0.1"\nport = {port}\n'
         _append(self.station_folder / "station.toml", keypad)
