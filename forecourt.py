@@ -4,11 +4,12 @@ must not know each other (the controller and the sync) are put together here.
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from controller.door import Door, Entry
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -19,29 +20,34 @@ if TYPE_CHECKING:
     from controller.store.writer import JournalWriter
     from sync.hq.cards.office import CardSlot
 
-COMMANDS = {
-    "card": ("sync.hq.cards.commands", "card", "Headquarters' card office: issue, read, load and renew fuel cards."),
-    "demo": ("sim.demo", "demo", "A whole simulated station in one command, with its terminal."),
-    "hq": ("sync.hq.commands", "hq", "Headquarters: receives what the stations send."),
-    "journal": (
+ENTRIES = {
+    "card": Entry(
+        "sync.hq.cards.commands", "card", "Headquarters' card office: issue, read, load and renew fuel cards."
+    ),
+    "demo": Entry("sim.demo", "demo", "A whole simulated station in one command, with its terminal."),
+    "hq": Entry("sync.hq.commands", "hq", "Headquarters: receives what the stations send."),
+    "journal": Entry(
         "controller.office.journal_commands",
         "journal",
         "The journal: show, verify, export and erase.",
     ),
-    "keys": ("sync.hq.cards.key_commands", "keys", "The network's card keys, and what a station gets of them."),
-    "programme": (
+    "keys": Entry("sync.hq.cards.key_commands", "keys", "The network's card keys, and what a station gets of them."),
+    "programme": Entry(
         "controller.office.programme_commands",
         "programme",
         "Fuel programmes, and a laboratory for their rules.",
     ),
-    "pump": ("controller.office.pump_commands", "pump", "Orders to a running station's pumps, as a till gives them."),
-    "sim": ("sim.door", "sim", "Simulated pumps, readers and printers, and whole simulated days."),
-    "station": ("controller.commands", "station", "The station: set it up, run it."),
-    "terminal": ("terminal.commands", "terminal", "The attendant's terminal."),
-    "wire": ("controller.wire.commands", "wire", "What passes on a pump line: decode, record, show and replay it."),
-    "whitelist": ("controller.office.whitelist_commands", "whitelist", "The list of cards, plates and phones."),
+    "pump": Entry(
+        "controller.office.pump_commands", "pump", "Orders to a running station's pumps, as a till gives them."
+    ),
+    "sim": Entry("sim.door", "sim", "Simulated pumps, readers and printers, and whole simulated days."),
+    "station": Entry("controller.commands", "station", "The station: set it up, run it."),
+    "terminal": Entry("terminal.commands", "terminal", "The attendant's terminal."),
+    "wire": Entry(
+        "controller.wire.commands", "wire", "What passes on a pump line: decode, record, show and replay it."
+    ),
+    "whitelist": Entry("controller.office.whitelist_commands", "whitelist", "The list of cards, plates and phones."),
 }
-"""By name: module, attribute, and one line of help, so that `--help` loads none of them."""
 
 
 def make_link(
@@ -71,24 +77,7 @@ def simulated_cards(path: Path) -> CardSlot:
     return SimulatedSlot(path)
 
 
-class _FrontDoor(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        module, attribute, _ = COMMANDS[cmd_name]
-        command = getattr(importlib.import_module(module), attribute)
-        assert isinstance(command, click.Command)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, COMMANDS[name][2]) for name in sorted(COMMANDS)])
-
-
-@click.group(cls=_FrontDoor)
+@click.group(cls=Door, entries=ENTRIES)
 @click.version_option("0.1.0", prog_name="forecourt")
 @click.pass_context
 def main(ctx: click.Context) -> None:

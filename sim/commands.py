@@ -14,23 +14,12 @@ import msgspec
 from sim.asking import asked, bench_option, control_option, pump_number
 from sim.bench import serve
 from sim.bench_file import BenchError
-from sim.cards.commands import card
 from sim.control import Clear, FaultView, Inject
-from sim.hands import hang_up, insert_card, keypads, lift, pumps, remove_card, squeeze, type_keys
 from sim.loop import VirtualLoop, run
 from sim.world import SALES_A_DAY, Disagreement, Plan, Report, World
 
 
-@click.group()
-def sim() -> None:
-    """The simulator: devices on real ports, and whole days in virtual time."""
-
-
-for command in (card, pumps, lift, squeeze, hang_up, insert_card, remove_card, keypads, type_keys):
-    sim.add_command(command)
-
-
-@sim.command()
+@click.command()
 @click.option("--config", "path", type=click.Path(path_type=Path), default=Path("bench.toml"), show_default=True)
 @click.option("--verbose", is_flag=True, help="Say on stderr what customers do and what is printed.")
 @click.option("--real-port", is_flag=True, help="Allow lines on real serial devices: a simulated pump on a real cable.")
@@ -44,7 +33,7 @@ def bench(path: Path, verbose: bool, real_port: bool) -> None:
         raise SystemExit(1) from error
 
 
-@sim.command()
+@click.command()
 @click.argument("pump")
 @click.argument("fault")
 @click.argument("values", nargs=-1, metavar="[count=N] [VALUE=N]...")
@@ -58,7 +47,7 @@ def inject(pump: str, fault: str, values: tuple[str, ...], control: str | None, 
     _list(asked(control, folder, lambda client: client.ask(order, list[FaultView])))
 
 
-@sim.command()
+@click.command()
 @click.argument("pump", required=False)
 @click.argument("fault", required=False)
 @control_option
@@ -69,7 +58,7 @@ def clear(pump: str | None, fault: str | None, control: str | None, folder: Path
     _list(asked(control, folder, lambda client: client.ask(order, list[FaultView])))
 
 
-@sim.command()
+@click.command()
 @control_option
 @bench_option
 def faults(control: str | None, folder: Path) -> None:
@@ -93,7 +82,7 @@ def _list(faults: list[FaultView]) -> None:
         click.echo(f"pump{fault.pump} {fault.fault}{count}{values}")
 
 
-@sim.command()
+@click.command()
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option("--hours", type=click.IntRange(1, 24 * 366), default=24, show_default=True)
 @click.option("--sales", type=click.IntRange(1), default=SALES_A_DAY, show_default=True, help="Sales a day.")

@@ -1,38 +1,30 @@
-"""`forecourt sim`: its commands by name, each loaded from where it stands when it is called.
+"""The commands `forecourt sim ...`, by name.
 
 A card in a reader and a hand at a pump are asked for often, and need neither headquarters' database nor the world.
 """
 
-from __future__ import annotations
-
-import importlib
-
 import click
 
-_LIGHT = {
-    "card": "sim.cards.commands",
-    **dict.fromkeys(("pumps", "lift", "squeeze", "hang-up", "insert-card", "remove-card"), "sim.hands"),
+from controller.door import Door, Entry
+
+ENTRIES = {
+    "bench": Entry("sim.commands", "bench", "Simulated pumps, readers and a printer on real ports, until Ctrl-C."),
+    "card": Entry("sim.cards.commands", "card", "A simulated card, kept in FILE.card."),
+    "clear": Entry("sim.commands", "clear", "End the faults of a pump, or of all pumps."),
+    "faults": Entry("sim.commands", "faults", "List what goes wrong at a running bench now."),
+    "hang-up": Entry("sim.hands", "hang_up", "Put the nozzle of a pump back."),
+    "inject": Entry("sim.commands", "inject", "Let something go wrong at a pump of a running bench."),
+    "insert-card": Entry("sim.hands", "insert_card", "Hold a card of the demonstration to a pump's reader."),
+    "keypads": Entry("sim.hands", "keypads", "Show what a driver reads at each keypad of a running bench."),
+    "lift": Entry("sim.hands", "lift", "Take a nozzle of a pump out."),
+    "pumps": Entry("sim.hands", "pumps", "Show each pump of a running bench as one sees it."),
+    "remove-card": Entry("sim.hands", "remove_card", "Take the card away from a pump's reader."),
+    "squeeze": Entry("sim.hands", "squeeze", "Hold the trigger at a pump for so much fuel more."),
+    "type": Entry("sim.hands", "type_keys", "Press keys at the keypad of a pump."),
+    "world": Entry("sim.commands", "world", "A station's days in virtual time."),
 }
-"""Where these stand; all others are known to `sim.commands`, as these are."""
 
 
-class _Door(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return self._all().list_commands(ctx)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _LIGHT:
-            return self._all().get_command(ctx, cmd_name)
-        command = getattr(importlib.import_module(_LIGHT[cmd_name]), cmd_name.replace("-", "_"))
-        assert isinstance(command, click.Command)
-        return command
-
-    def _all(self) -> click.Group:
-        group = importlib.import_module("sim.commands").sim
-        assert isinstance(group, click.Group)
-        return group
-
-
-@click.group(cls=_Door)
+@click.group(cls=Door, entries=ENTRIES)
 def sim() -> None:
     """The simulator: devices on real ports, and whole days in virtual time."""

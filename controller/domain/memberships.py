@@ -45,3 +45,27 @@ class Membership(msgspec.Struct, frozen=True, array_like=True):
     plates_waiting: tuple[bytes, ...] = ()
     plates_free: int = 1
     pay_and_go: bool = False
+
+
+MEMBER_COLUMNS = (
+    "programme",
+    "holder",
+    "product_set",
+    "contract_valid",
+    "cancelled",
+    "suspended",
+    "verified",
+    "remote",
+    "activated",
+    "organisation",
+    "plates",
+    "plates_full",
+    "per_litre",
+    "percent_bp",
+    "purses",
+    "as_of",
+    "plates_waiting",
+    "plates_free",
+    "pay_and_go",
+)
+"""The columns of a list that say a membership in text, in the order of its fields."""

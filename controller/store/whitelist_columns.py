@@ -23,7 +23,7 @@ from controller.domain.list_entries import (
     token_bytes,
 )
 from controller.domain.lists import Cap, Level, Measure, Status, Window
-from controller.domain.memberships import Membership
+from controller.domain.memberships import MEMBER_COLUMNS, Membership
 from controller.domain.quantities import Currency, Unit
 from controller.domain.tokens import (
     Assurance,
@@ -49,7 +49,7 @@ from controller.store.whitelist_fields import (
     verifier,
     yes,
 )
-from controller.store.whitelist_members import MEMBER_COLUMNS, MemberColumns
+from controller.store.whitelist_members import MemberColumns
 
 RULE_LETTERS_MAX = 200_000
 MILLI_DECIMALS = 3

@@ -7,7 +7,7 @@ keyed hashes. Knows no file and no line number: a ValueError says what is wrong 
 import re
 from collections.abc import Callable, Sequence
 
-from controller.domain.memberships import Membership, PurseState
+from controller.domain.memberships import MEMBER_COLUMNS, Membership, PurseState
 from controller.domain.programmes.programme import BASIS_POINTS
 from controller.store.whitelist_fields import bounded, moment_ms, yes, yes_unless_no
 
@@ -15,28 +15,6 @@ _WORD = re.compile(r"[\w.-]{1,64}")
 _PURSE = re.compile(r"([\w-]{1,64}):(-?[0-9]{1,15})/(-?[0-9]{1,15})")
 HOLDER_LETTERS_MAX = 64
 PLATES_MAX = 1_000
-MEMBER_COLUMNS = (
-    "programme",
-    "holder",
-    "product_set",
-    "contract_valid",
-    "cancelled",
-    "suspended",
-    "verified",
-    "remote",
-    "activated",
-    "organisation",
-    "plates",
-    "plates_full",
-    "per_litre",
-    "percent_bp",
-    "purses",
-    "as_of",
-    "plates_waiting",
-    "plates_free",
-    "pay_and_go",
-)
-"""In the order of `Membership`'s fields."""
 
 
 class MemberColumns:

@@ -14,7 +14,6 @@ from click.testing import CliRunner
 
 from controller.pumps.azt2.frame import Answer, Reply, Request, encode_reply, encode_request
 from controller.pumps.azt2.messages import Command
-from sim.commands import sim
 from sim.control import (
     ControlClient,
     ControlError,
@@ -25,6 +24,7 @@ from sim.control import (
     RemoveCard,
     Squeeze,
 )
+from sim.door import sim
 from tests.bench.dart_pump import EOT, POLL
 
 DEADLINE_S = 30

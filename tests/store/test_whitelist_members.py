@@ -7,14 +7,13 @@ import pytest
 
 from controller.domain.list_entries import decode_entry
 from controller.domain.lists import ListRow
-from controller.domain.memberships import Membership, PurseState
+from controller.domain.memberships import MEMBER_COLUMNS, Membership, PurseState
 from controller.domain.quantities import CURRENCIES
 from controller.domain.tokens import TokenKind, fold_plate, token_key
 from controller.office.whitelist_text import row_lines
 from controller.store.whitelist_columns import Columns, Meaning
 from controller.store.whitelist_import import read_csv
 from controller.store.whitelist_lines import BadLines
-from controller.store.whitelist_members import MEMBER_COLUMNS
 
 SECRET = b"\x07" * 32
 ZONE = ZoneInfo("Europe/Istanbul")

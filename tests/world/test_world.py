@@ -17,7 +17,7 @@ from click.testing import CliRunner
 
 from controller.domain.records import Body, Delivery, Record, Stamp
 from controller.store.journal import Journal
-from sim.commands import sim
+from sim.door import sim
 from sim.headquarters import LinkQuality
 from sim.loop import Deadlock, NotInASimulatedWorld, VirtualClock, VirtualLoop, run
 from sim.world import Disagreement, Plan, Report, World

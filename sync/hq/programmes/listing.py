@@ -5,6 +5,7 @@ Pure: books in, rows of text out. Balances are as of the moment of the list; sta
 
 from collections.abc import Callable, Iterator, Mapping
 
+from controller.domain.memberships import MEMBER_COLUMNS
 from controller.domain.programmes.books import Books
 from controller.domain.programmes.dates import NEVER_MS
 from controller.domain.programmes.members import APP, Card, Holder
@@ -25,25 +26,7 @@ COLUMNS = (
     "valid_until",
     "pin_verifier",
     "pin_version",
-    "programme",
-    "holder",
-    "product_set",
-    "contract_valid",
-    "cancelled",
-    "suspended",
-    "verified",
-    "remote",
-    "activated",
-    "organisation",
-    "plates",
-    "plates_full",
-    "per_litre",
-    "percent_bp",
-    "purses",
-    "as_of",
-    "plates_waiting",
-    "plates_free",
-    "pay_and_go",
+    *MEMBER_COLUMNS,
 )
 
 
