@@ -143,15 +143,42 @@ def test_what_cannot_be_done_is_said_and_changes_nothing(pair: tuple[Folder, Fol
     assert f"{damaged}: it was not signed by ACME, or was changed since" in b.refused("exchange", "take", damaged)
     assert "GAMMA is no partner here" in b.refused("exchange", "net", "GAMMA", "2026-01-15")
     assert "is not over yet" in b.refused("exchange", "day", "ACME", "2999-01-01", "--out", tmp_path / "x")
-    b.station_sells("issuer:ACME", 100_00)
-    assert "to a card that it never listed" in b.refused(
-        "exchange", "day", "ACME", "2026-01-15", "--out", tmp_path / "x"
-    )
-    assert not (tmp_path / "x").exists()
-    b.done("exchange", "take", tmp_path / "a-1")
     b.done("exchange", "day", "ACME", "2026-01-15", "--out", tmp_path / "x")
     b.done("exchange", "again", "ACME", "1", "--out", tmp_path / "y")
     assert (tmp_path / "x").read_bytes() == (tmp_path / "y").read_bytes()
+
+
+def test_a_sale_to_a_card_that_was_never_listed_waits_and_stops_nothing(
+    pair: tuple[Folder, Folder], tmp_path: Path
+) -> None:
+    a, b = pair
+    a.done("exchange", "service", "BETA", "--out", tmp_path / "a-1")
+    b.station_sells("issuer:ACME", 100_00)
+    said = b.done("exchange", "day", "ACME", "2026-01-15", "--out", tmp_path / "b-1")
+    assert f"left out: {STATION}/" in said
+    assert "100.00 UAH, to a card that ACME never listed" in said
+    assert "0 transactions" in a.done("exchange", "take", tmp_path / "b-1")
+    b.done("exchange", "take", tmp_path / "a-1")
+    assert "left out" not in b.done("exchange", "day", "ACME", "2026-01-16", "--out", tmp_path / "b-2")
+    assert "1 transactions" in a.done("exchange", "take", tmp_path / "b-2")
+
+
+def test_a_restored_headquarters_takes_back_what_it_sent(pair: tuple[Folder, Folder], tmp_path: Path) -> None:
+    a, b = pair
+    backup = (a.path / "hq.db").read_bytes()
+    a.done("exchange", "service", "BETA", "--out", tmp_path / "a-1")
+    b.done("exchange", "take", tmp_path / "a-1")
+    for left in a.path.glob("hq.db*"):
+        left.unlink()
+    (a.path / "hq.db").write_bytes(backup)
+    assert f"BETA  partner  {b.public_key}  sent 0, taken 0" in a.done("exchange", "partners")
+    assert f"ACME  partner  {a.public_key}  sent 0, taken 1" in b.done("exchange", "partners")
+    a.done("exchange", "day", "BETA", "2026-01-15", "--out", tmp_path / "a-other")
+    assert "forecourt hq exchange return ACME 1" in b.refused("exchange", "take", tmp_path / "a-other")
+    b.done("exchange", "return", "ACME", "1", "--out", tmp_path / "back")
+    assert "package 1 to BETA is known here again" in a.done("exchange", "take", tmp_path / "back")
+    a.done("exchange", "day", "BETA", "2026-01-15", "--out", tmp_path / "a-2")
+    assert "package 2 of ACME" in b.done("exchange", "take", tmp_path / "a-2")
 
 
 def test_a_key_that_others_can_read_is_not_used(pair: tuple[Folder, Folder], tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from sync.hq.exchange.office import ExchangeError, day_end_ms
 from sync.hq.exchange.packages import IssuerKey, ListedCard, PackageError, Service, Traded, pack, read_kept, unpack
-from tests.exchange.issuers import DAY, NOON, ZONE, later, two
+from tests.exchange.issuers import DAY, NOON, ZONE, Issuer, later, two
 
 A_DAY = timedelta(days=1)
 
@@ -160,6 +160,76 @@ def test_a_transaction_is_paid_once_whatever_package_it_comes_in() -> None:
     with pytest.raises(PackageError, match="r reverses never, which was never exchanged"):
         b.take(foreign)
     assert b.office.net("ACME", DAY).bought.transactions == 1
+
+
+def test_who_was_restored_from_a_backup_gets_back_what_it_sent() -> None:
+    """It forgot two packages and made another instead: what the partner took holds, and nothing is sold twice."""
+    a, b = two()
+    a.sell(b, "a-1", 120_00)
+    b.take(a.day(b))
+    a.sell(b, "a-2", 30_00)
+    b.take(a.day(b, DAY + A_DAY))
+    b.take(a.service(b))
+    restored = Issuer("ACME", 1)
+    restored.meet(b)
+    restored.sold = list(a.sold)
+    assert restored.office.numbers("BETA") == (0, 0)
+    wrong = restored.day(b, DAY + A_DAY)
+    with pytest.raises(PackageError, match=r"another one: if ACME was restored .* forecourt hq exchange return ACME 1"):
+        b.take(wrong)
+    with pytest.raises(PackageError, match="package 2 to BETA is missing here"):
+        restored.take(b.office.give_back("ACME", 3))
+    for number in (1, 2, 3, 3):
+        assert restored.take(b.office.give_back("ACME", number)).ours
+    assert restored.office.numbers("BETA") == (3, 0)
+    restored.sell(b, "a-3", 5_00, later(2))
+    b.take(restored.day(b, DAY + 2 * A_DAY))
+    assert b.booked == ["a-1", "a-2", "a-3"]
+    for day in (DAY, DAY + A_DAY, DAY + 2 * A_DAY):
+        assert restored.office.net("BETA", day).sold == b.office.net("ACME", day).bought
+    assert restored.booked == []
+    with pytest.raises(ExchangeError, match="no package 9 was ever taken from ACME"):
+        b.office.give_back("ACME", 9)
+
+
+def test_a_package_made_since_the_backup_is_unsent_when_the_one_before_comes_back() -> None:
+    a, b = two()
+    a.sell(b, "a-1", 120_00)
+    b.take(a.service(b))
+    restored = Issuer("ACME", 1)
+    restored.meet(b)
+    restored.sold = list(a.sold)
+    restored.day(b)
+    restored.take(b.office.give_back("ACME", 1))
+    b.take(restored.day(b))
+    assert b.booked == ["a-1"]
+
+
+def test_a_day_that_was_settled_anew_gives_way_to_what_the_partner_took() -> None:
+    a, b = two()
+    b.take(a.day(b))
+    b.take(a.day(b, DAY + A_DAY))
+    restored = Issuer("ACME", 1)
+    restored.meet(b)
+    restored.service(b)
+    restored.day(b)
+    with pytest.raises(PackageError, match="2026-01-15 is settled already by package 2"):
+        restored.take(b.office.give_back("ACME", 1))
+    for number in (2, 1):
+        restored.take(b.office.give_back("ACME", number))
+        assert restored.office.again("BETA", number) == b.office.give_back("ACME", number)
+
+
+def test_a_partners_key_is_replaced_only_when_that_is_said() -> None:
+    a, b = two()
+    c = Issuer("BETA", 3)
+    with pytest.raises(ExchangeError, match=f"BETA signs by another key, {b.public_key.hex()}.*--replace"):
+        a.office.add_partner("BETA", c.public_key)
+    a.take(b.day(a))
+    a.office.add_partner("BETA", b.public_key)
+    a.office.add_partner("BETA", c.public_key, replace=True)
+    with pytest.raises(PackageError, match="not signed by BETA"):
+        a.take(b.day(a, DAY + A_DAY))
 
 
 def test_the_same_number_with_other_bytes_is_refused() -> None:

@@ -6,6 +6,7 @@ listed. Reads headquarters' tables; knows no package.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
@@ -19,8 +20,12 @@ from sync.hq.schema import rows, sales
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class CardNotListed(ValueError):
-    """A sale on a partner's account by a card that the partner never listed."""
+@dataclass(frozen=True, slots=True)
+class Unlisted:
+    """A sale on a partner's account by a card that the partner never listed: nobody there knows whose it is."""
+
+    ref: str
+    amount_minor: int
 
 
 def issuer_account(partner: str) -> str:
@@ -35,10 +40,10 @@ def sold_to(
     list_key: bytes,
     product_of: Callable[[str], Product],
     end_ms: int,
-) -> Iterator[Transaction]:
+) -> Iterator[Transaction | Unlisted]:
     """All settled sales to a partner's cards that ended before `end_ms`, the earliest first.
 
-    `list_key`: by which the network's lists hash card numbers. CardNotListed names the sale and what to do.
+    `list_key`: by which the network's lists hash card numbers.
     """
     hashed = KeyedHash(list_key, TokenKind.CARD).of
     number_of = {hashed(card): card for card in cards}
@@ -59,10 +64,8 @@ def sold_to(
         ref = f"{found.station_id}/{RowName(bytes(found.epoch), found.seq).text}"
         card = None if delivery.token is None else number_of.get(delivery.token.key)
         if card is None:
-            raise CardNotListed(
-                f"{ref} was sold on the account of {partner} to a card that it never listed: take its newest service "
-                "data, or look whether stations have another list key than headquarters"
-            )
+            yield Unlisted(ref, delivery.amount_minor)
+            continue
         yield Transaction(
             ref=ref,
             at=_EPOCH + timedelta(milliseconds=found.delivered_ms),

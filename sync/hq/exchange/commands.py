@@ -20,6 +20,7 @@ from sync.hq.exchange.orders import (
     Begin,
     CardList,
     Done,
+    GiveBack,
     ListPartners,
     Net,
     Order,
@@ -71,17 +72,18 @@ def init(config_path: Path, zone: str, name: str) -> None:
 
 @exchange.command()
 @_config_option
+@click.option("--replace", is_flag=True, help="The partner has a new key.")
 @click.argument("name")
 @click.argument("public_key")
-def partner(config_path: Path, name: str, public_key: str) -> None:
+def partner(config_path: Path, replace: bool, name: str, public_key: str) -> None:
     """Take packages of the issuer NAME, signed by the key of PUBLIC_KEY (64 hex digits)."""
-    _say(_do(config_path, AddPartner(name, public_key)))
+    _say(_do(config_path, AddPartner(name, public_key, replace)))
 
 
 @exchange.command()
 @_config_option
 def partners(config_path: Path) -> None:
-    """Show this headquarters and its partners."""
+    """Show this headquarters and its partners, and the number of the last package each way."""
     _say(_do(config_path, ListPartners()))
 
 
@@ -113,6 +115,16 @@ def day(config_path: Path, out: Path, name: str, day: datetime) -> None:
 def again(config_path: Path, out: Path, name: str, number: int) -> None:
     """Write once more the package NUMBER that was sent to the partner NAME."""
     _write(_do(config_path, SendAgain(name, number)), out)
+
+
+@exchange.command("return")
+@_config_option
+@_out_option
+@click.argument("name")
+@click.argument("number", type=click.IntRange(min=1))
+def return_command(config_path: Path, out: Path, name: str, number: int) -> None:
+    """Write the package NUMBER that the partner NAME sent, for NAME, who was restored from a backup, to take."""
+    _write(_do(config_path, GiveBack(name, number)), out)
 
 
 @exchange.command()

@@ -90,8 +90,11 @@ class Ledger:
         traded = isinstance(package, Traded)
         day = package.day.isoformat() if isinstance(package, Traded) else ""
         if isinstance(package, Traded):
-            if self.of_day(partner, direction, package.day) is not None:
-                raise PackageError(f"{package.day} is settled already: what came later belongs to a later day")
+            if (settled := self.of_day(partner, direction, package.day)) is not None:
+                raise PackageError(
+                    f"{package.day} is settled already by package {read_kept(settled).sequence}: "
+                    "what came later belongs to a later day"
+                )
             self._keep_refs(partner, direction, package.sequence, package.transactions)
         elif direction == "in":
             self._replace_cards(partner, package)
@@ -105,6 +108,14 @@ class Ledger:
             "at_ms": now_ms,
         }
         self._db.execute(sa.insert(packages).values(values))
+
+    def drop_sent(self, partner: str, sequence: int) -> None:
+        """A package that the partner never took: what it sold is not sent, and its day is not settled."""
+        of_partner = {"partner": partner, "direction": "out"}
+        gone = sa.select(refs.c.ref).filter_by(**of_partner, sequence=sequence)
+        self._db.execute(sa.delete(reversals).filter_by(**of_partner).where(reversals.c.ref.in_(gone)))
+        self._db.execute(sa.delete(refs).filter_by(**of_partner, sequence=sequence))
+        self._db.execute(sa.delete(packages).filter_by(**of_partner, sequence=sequence))
 
     def sent_refs(self, partner: str, wanted: Sequence[str]) -> set[str]:
         """Those of these transactions that were sent before."""

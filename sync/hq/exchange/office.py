@@ -58,10 +58,14 @@ class ExchangeError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A package that came and is on disk now. `strangers`: refs of transactions whose card was never issued here."""
+    """A package that came and is on disk now. `strangers`: refs of transactions whose card was never issued here.
+
+    `ours`: this headquarters sent it itself, and has it back.
+    """
 
     package: Package
     strangers: tuple[str, ...] = ()
+    ours: bool = False
 
 
 class Office:
@@ -86,20 +90,35 @@ class Office:
                 raise ExchangeError(f"this headquarters is {own[0].name} to its partners: it cannot be {name} as well")
             ledger.add(Partner(name, True, _public(key), currency, zone))
 
-    def add_partner(self, name: str, public_key: bytes) -> None:
-        """An issuer whose packages are taken from now on, if this key signed them."""
+    def add_partner(self, name: str, public_key: bytes, *, replace: bool = False) -> None:
+        """An issuer whose packages are taken from now on, if this key signed them.
+
+        ExchangeError for a partner that has another key, unless it shall be replaced.
+        """
         with self._commit() as db:
             ledger = Ledger(db)
             us = _us(ledger)
             _check_name(name)
             if name == us.name:
                 raise ExchangeError(f"{name} is this headquarters itself")
+            had = next((each.public_key for each in ledger.partners() if each.name == name), public_key)
+            if had != public_key and not replace:
+                raise ExchangeError(
+                    f"{name} signs by another key, {had.hex()}: read the new one to each other on the telephone, "
+                    "then say --replace"
+                )
             ledger.add(Partner(name, False, public_key, us.currency, us.zone))
 
     def partners(self) -> list[Partner]:
         """This headquarters and all that it exchanges with."""
         with self._commit() as db:
             return Ledger(db).partners()
+
+    def numbers(self, partner: str) -> tuple[int, int]:
+        """Of the last package that was sent to a partner, and of the last that came from it; 0 before the first."""
+        with self._commit() as db:
+            ledger = Ledger(db)
+            return ledger.last_sequence(partner, "out"), ledger.last_sequence(partner, "in")
 
     def service(
         self,
@@ -153,13 +172,19 @@ class Office:
         with self._commit() as db:
             ledger = Ledger(db)
             us = _us(ledger)
-            senders = {each.name: each.public_key for each in ledger.partners() if not each.own}
+            senders = {each.name: each.public_key for each in ledger.partners()}
             package = unpack(data, us.name, senders)
+            if package.sender == us.name:
+                return _take_back(ledger, package, data, now_ms)
             sender, last = package.sender, ledger.last_sequence(package.sender, "in")
             if package.sequence <= last:
                 if ledger.package(sender, "in", package.sequence) == data:
                     return Taken(package, _strangers(db, package, issuing))
-                raise PackageError(f"package {package.sequence} of {sender} was taken before, and was another one")
+                raise PackageError(
+                    f"package {package.sequence} of {sender} was taken before, and was another one: if {sender} was "
+                    f"restored from a backup, let it have what it sent: forecourt hq exchange return {sender} "
+                    f"{package.sequence}"
+                )
             if package.sequence > last + 1:
                 raise PackageError(f"package {last + 1} of {sender} is missing: take it first, or ask for it")
             if isinstance(package, Traded) and package.currency != us.currency:
@@ -175,6 +200,14 @@ class Office:
             data = Ledger(db).package(partner, "out", sequence)
         if data is None:
             raise ExchangeError(f"no package {sequence} was ever sent to {partner}")
+        return data
+
+    def give_back(self, partner: str, sequence: int) -> bytes:
+        """A package that was taken from a partner, for one who was restored from a backup and does not know of it."""
+        with self._commit() as db:
+            data = Ledger(db).package(partner, "in", sequence)
+        if data is None:
+            raise ExchangeError(f"no package {sequence} was ever taken from {partner}")
         return data
 
     def cards_of(self, partner: str) -> list[tuple[ListedCard, bool]]:
@@ -216,6 +249,19 @@ def _send(ledger: Ledger, package: Package, key: Ed25519PrivateKey, now_ms: int)
         raise ExchangeError(f"{package.receiver} could not take this package, it is not sent: {error}") from error
     ledger.keep(package.receiver, "out", package, data, now_ms)
     return data
+
+
+def _take_back(ledger: Ledger, package: Package, data: bytes, now_ms: int) -> Taken:
+    """What we sent before a backup was restored, from the partner who took it: it, and not what we made since."""
+    partner, last = package.receiver, ledger.last_sequence(package.receiver, "out")
+    if partner not in {each.name for each in ledger.partners()}:
+        raise PackageError(f"it was sent to {partner}, who is no partner here: forecourt hq exchange partner")
+    if package.sequence > last + 1:
+        raise PackageError(f"package {last + 1} to {partner} is missing here: take it first")
+    if ledger.package(partner, "out", package.sequence) != data:
+        ledger.drop_sent(partner, package.sequence)
+        ledger.keep(partner, "out", package, data, now_ms)
+    return Taken(package, ours=True)
 
 
 def _check_name(name: str) -> None:

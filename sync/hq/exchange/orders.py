@@ -11,9 +11,11 @@ import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from controller.domain.programmes.rules import Product
+from controller.domain.quantities import Currency, money_text
 from controller.domain.tokens import mask_card
-from sync.hq.exchange.acquired import CardNotListed, issuer_account, sold_to
+from sync.hq.exchange.acquired import Unlisted, issuer_account, sold_to
 from sync.hq.exchange.issuing import Issuing
+from sync.hq.exchange.ledger import Partner
 from sync.hq.exchange.netting import Netting
 from sync.hq.exchange.office import Commit, ExchangeError, Office
 from sync.hq.exchange.packages import IssuerKey, PackageError, Service, Transaction
@@ -38,6 +40,7 @@ class Begin(_Order, frozen=True, tag="begin"):
 class AddPartner(_Order, frozen=True, tag="partner"):
     name: str
     public_key: str
+    replace: bool = False
 
 
 class ListPartners(_Order, frozen=True, tag="partners"):
@@ -61,6 +64,11 @@ class SendAgain(_Order, frozen=True, tag="again"):
     sequence: int
 
 
+class GiveBack(_Order, frozen=True, tag="return"):
+    partner: str
+    sequence: int
+
+
 class Take(_Order, frozen=True, tag="take"):
     data: bytes
 
@@ -76,7 +84,7 @@ class CardList(_Order, frozen=True, tag="cards"):
     products: str = "cng"
 
 
-Order = Begin | AddPartner | ListPartners | SendService | SendDay | SendAgain | Take | Net | CardList
+Order = Begin | AddPartner | ListPartners | SendService | SendDay | SendAgain | GiveBack | Take | Net | CardList
 _decoder: msgspec.json.Decoder[Order] = msgspec.json.Decoder(Order)
 
 
@@ -103,7 +111,7 @@ class Exchange:
     grades: Mapping[str, Product]
 
     def carry_out(self, data: bytes, now_ms: int) -> Done:
-        """WireError for bytes that are no order; ExchangeError, PackageError, CardNotListed with nothing changed."""
+        """WireError for bytes that are no order; ExchangeError, PackageError with nothing changed."""
         try:
             order = _decoder.decode(data)
         except ValueError as error:
@@ -119,23 +127,21 @@ class Exchange:
                 office.begin(order.name, key, currency.code, order.zone)
                 return Done(f"this headquarters is {order.name}; its public key for partners:\n{_public_hex(key)}")
             case AddPartner():
-                office.add_partner(order.name, _public_key(order.public_key))
+                office.add_partner(order.name, _public_key(order.public_key), replace=order.replace)
                 return Done(f"packages of {order.name} are taken from now on")
             case ListPartners():
-                return Done(
-                    "\n".join(
-                        f"{each.name}  {'this headquarters' if each.own else 'partner'}  {each.public_key.hex()}"
-                        for each in office.partners()
-                    )
-                )
+                return Done("\n".join(_about(office, each) for each in office.partners()))
             case SendService():
                 keys = [IssuerKey(number, public) for number, public in sorted(order.keys.items())]
                 package = office.service(order.partner, issuing.cards, keys, self.key(), now_ms)
                 return Done("service data", package)
             case SendDay():
-                return Done(f"transactions of {order.day}", self._day(office, order, now_ms))
+                return self._day(office, order, currency, now_ms)
             case SendAgain():
                 return Done(f"package {order.sequence}", office.again(order.partner, order.sequence))
+            case GiveBack():
+                package = office.give_back(order.partner, order.sequence)
+                return Done(f"package {order.sequence} of {order.partner}, as it sent it", package)
             case Take():
                 return _take(office, issuing, ledger, order.data, now_ms)
             case Net():
@@ -144,15 +150,25 @@ class Exchange:
             case CardList():
                 return Done(data=_csv(office, order.products).encode())
 
-    def _day(self, office: Office, order: SendDay, now_ms: int) -> bytes:
+    def _day(self, office: Office, order: SendDay, currency: Currency, now_ms: int) -> Done:
         if not self.list_key:
             raise ExchangeError("hq.toml has no list_key: without it nobody knows whose card a station saw")
         cards = [card.card for card, _ in office.cards_of(order.partner)]
+        lines = [f"transactions of {order.day}"]
 
         def sold(db: sa.Connection, end_ms: int) -> Iterator[Transaction]:
-            return sold_to(db, order.partner, cards, self.list_key, self._product, end_ms)
+            for each in sold_to(db, order.partner, cards, self.list_key, self._product, end_ms):
+                if isinstance(each, Unlisted):
+                    lines.append(
+                        f"left out: {each.ref}, {money_text(each.amount_minor, currency)}, to a card that "
+                        f"{order.partner} never listed: take its newest service data (a later day has it then), or "
+                        "look whether stations have another list key than headquarters"
+                    )
+                else:
+                    yield each
 
-        return office.day(order.partner, order.day, sold, self.key(), now_ms)
+        package = office.day(order.partner, order.day, sold, self.key(), now_ms)
+        return Done("\n".join(lines), package)
 
     def _product(self, grade: str) -> Product:
         found = product_of(self.grades, grade)
@@ -161,7 +177,7 @@ class Exchange:
         return found
 
 
-REFUSALS = (ExchangeError, PackageError, CardNotListed)
+REFUSALS = (ExchangeError, PackageError)
 """What an order may be refused with; the text says why."""
 
 
@@ -172,6 +188,8 @@ def _take(office: Office, issuing: Issuing, ledger: ProgrammeLedger, data: bytes
         ledger.forget()  # what it has in memory may be ahead of the disk
         raise
     package = taken.package
+    if taken.ours:
+        return Done(f"package {package.sequence} to {package.receiver} is known here again, as it was sent")
     if isinstance(package, Service):
         stopped = sum(card.stopped for card in package.cards)
         lines = [f"package {package.sequence} of {package.sender}: {len(package.cards)} cards, {stopped} stopped"]
@@ -186,6 +204,13 @@ def _take(office: Office, issuing: Issuing, ledger: ProgrammeLedger, data: bytes
         for ref in taken.strangers
     ]
     return Done("\n".join(lines))
+
+
+def _about(office: Office, partner: Partner) -> str:
+    if partner.own:
+        return f"{partner.name}  this headquarters  {partner.public_key.hex()}"
+    sent, taken = office.numbers(partner.name)
+    return f"{partner.name}  partner  {partner.public_key.hex()}  sent {sent}, taken {taken}"
 
 
 def _csv(office: Office, products: str) -> str:

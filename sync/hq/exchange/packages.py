@@ -110,7 +110,8 @@ def pack(package: Package, key: Ed25519PrivateKey) -> bytes:
 def unpack(data: bytes, receiver: str, senders: Mapping[str, bytes]) -> Package:
     """The package that `receiver` was sent, after all checks that need nothing else. `senders`: public keys by name.
 
-    PackageError: not signed by who it says, not for this receiver, or something in it cannot be.
+    With `receiver` among the senders, one that it sent itself, and that came back. PackageError: not signed by who it
+    says, not for this receiver, or something in it cannot be.
     """
     line, _, rest = data.partition(b"\n")
     signature = rest.strip()
@@ -129,7 +130,7 @@ def unpack(data: bytes, receiver: str, senders: Mapping[str, bytes]) -> Package:
         raise PackageError(
             f"it was not signed by {package.sender}, or was changed since: ask them to send it again"
         ) from None
-    if package.receiver != receiver:
+    if receiver not in (package.receiver, package.sender):
         raise PackageError(f"it is for {package.receiver}, and this is {receiver}: send it on to them")
     _check(package)
     return package
