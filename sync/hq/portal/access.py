@@ -135,7 +135,7 @@ class Access:
         self._sessions.pop(_token_hash(token), None)
 
     def _password(self) -> str:
-        # 2**64 is so far above 10**6 that no digit is likelier than another by more than one in 10**13
+        # 2**64 is so far above 10**8 that no digit is likelier than another by more than one in 10**11
         return f"{int.from_bytes(self._random_bytes(8), 'big') % 10**PASSWORD_DIGITS:0{PASSWORD_DIGITS}d}"
 
     def _hash(self, code: str, password: str) -> bytes:
