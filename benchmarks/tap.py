@@ -1,9 +1,13 @@
 """What a tap costs: commands, our own time, and what we add to the round trips through a real pcscd.
 
 The card is a simulated one with all that a card can carry: signed entitlement, counters, Transaction MAC, purse. In
-process, the time that the card itself takes is not ours and is taken off. Through pcscd, as root with the packages of
-the PC/SC tests: the time of a whole tap, from connecting to the card to its facts, against what pcscd is asked in it:
-connecting, locking and the transmissions.
+process, the time that the card itself takes is not ours and is taken off.
+
+Through pcscd, as root with the packages of the PC/SC tests: a whole tap as the reader's process does it
+(`card_io.pcsc_field`), from connecting to the card to letting it go, against the bare round trips of it: connecting,
+locking, the transmissions, unlocking, disconnecting. While the card answers, a station checks the entitlement's
+signature and makes session keys on another thread, which may keep a round trip from ending; so the bare ones are those
+of other taps, in turns with these, that do nothing of the kind.
 """
 
 import os
@@ -13,11 +17,15 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from benchmarks.report import Check, Report, percentile
 from card_io.apdu import MORE_INS
+from card_io.beside import Beside
 from card_io.identify import TapSession
+from card_io.meanwhile import Meanwhile, at_once
+from card_io.pcsc_field import PcscField
 from card_io.transport import run_session_blocking
 from sim.cards.state import save
 from tests.cards.bench import seeded
@@ -28,7 +36,7 @@ COMMANDS_MAX = 12
 OWN_MS_MAX = 5
 RATIO_MAX = 1.3
 TAPS = 300
-TAPS_PCSC = 60
+TAPS_PCSC = 150
 
 
 def measure() -> Report:
@@ -46,7 +54,7 @@ def measure() -> Report:
         [
             ("frames", f"{frames} APDUs for {commands} commands: what is longer than a frame goes on in a next one"),
             ("our own time", f"p99 {percentile(own_ms, 0.99):.2f} ms, of {TAPS} taps"),
-            ("through pcscd", f"p50 {tap_ms:.1f} ms, the round trips in it {trip_ms:.1f} ms, of {TAPS_PCSC} taps"),
+            ("through pcscd", f"p50 {tap_ms:.1f} ms, the bare round trips {trip_ms:.1f} ms, of {TAPS_PCSC} taps each"),
         ],
     )
 
@@ -84,7 +92,7 @@ def _own_ms() -> list[float]:
 
 
 def _through_pcscd() -> tuple[list[float], list[float]]:
-    """Milliseconds of each tap, and of the transmissions in it."""
+    """Milliseconds of each tap, and of the bare round trips of others."""
     from smartcard import scard
 
     with tempfile.TemporaryDirectory() as folder:
@@ -99,44 +107,60 @@ def _through_pcscd() -> tuple[list[float], list[float]]:
             pcscd.wait_for_card()
             # pcsc-lite finds its daemon by the environment
             os.environ["PCSCLITE_CSOCK_NAME"] = pcscd.environment["PCSCLITE_CSOCK_NAME"]
-            found = [_tap(scard) for _ in range(TAPS_PCSC)]
+            return _in_turns(scard)
         finally:
             if holder is not None:
                 holder.terminate()
                 holder.wait()
             pcscd.close()
-    return [tap for tap, _ in found], [trips for _, trips in found]
 
 
-def _tap(scard: Any) -> tuple[float, float]:  # pyscard has no types
-    _, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_USER)
-    trips = 0.0
+def _in_turns(scard: ModuleType) -> tuple[list[float], list[float]]:
+    result, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_USER)
+    if result:
+        raise SystemExit(f"pcscd cannot be reached: {scard.SCardGetErrorMessage(result)}")
+    timed, beside = _Timed(scard), Beside()
+    field = PcscField(timed)
 
-    def asked(ask: Callable[..., Any], *arguments: object) -> Any:
-        nonlocal trips
-        sent = time.perf_counter()
-        found = ask(*arguments)
-        trips += time.perf_counter() - sent
+    def tap(meanwhile: Meanwhile) -> tuple[float, float]:
+        timed.spent.clear()
+        began = time.perf_counter()
+        field.run(TapSession(OFFICE, STATION_KEYS, os.urandom, meanwhile=meanwhile), context, READER)
+        return (time.perf_counter() - began) * 1_000, sum(timed.spent) * 1_000
+
+    taps, trips = [], []
+    for _ in range(TAPS_PCSC):
+        taps.append(tap(beside)[0])
+        trips.append(tap(at_once)[1])
+    scard.SCardReleaseContext(context)
+    return taps, trips
+
+
+class _Timed(ModuleType):
+    """pyscard's module, and the seconds spent in each of its calls."""
+
+    def __init__(self, scard: ModuleType) -> None:
+        super().__init__(scard.__name__)
+        self._scard = scard
+        self.spent: list[float] = []
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._scard, name)
+        if callable(found):
+            found = self._timed(found)
+        setattr(self, name, found)  # the next time it is found without this
         return found
 
-    began = time.perf_counter()
-    protocols = scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1
-    result, card, protocol = asked(scard.SCardConnect, context, READER, scard.SCARD_SHARE_SHARED, protocols)
-    if result:
-        raise SystemExit(f"the card cannot be reached: {scard.SCardGetErrorMessage(result)}")
-    asked(scard.SCardBeginTransaction, card)
-    header = scard.SCARD_PCI_T0 if protocol == scard.SCARD_PROTOCOL_T0 else scard.SCARD_PCI_T1
+    def _timed(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        now, note = time.perf_counter, self.spent.append
 
-    def transmit(apdu: bytes) -> bytes:
-        _, answer = asked(scard.SCardTransmit, card, header, list(apdu))
-        return bytes(answer)
+        def timed(*arguments: object) -> Any:
+            began = now()
+            found = call(*arguments)
+            note(now() - began)
+            return found
 
-    run_session_blocking(TapSession(OFFICE, STATION_KEYS, seeded()), transmit)
-    asked(scard.SCardEndTransaction, card, scard.SCARD_LEAVE_CARD)
-    taken = time.perf_counter() - began
-    scard.SCardDisconnect(card, scard.SCARD_LEAVE_CARD)
-    scard.SCardReleaseContext(context)
-    return taken * 1_000, trips * 1_000
+        return timed
 
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@ DESFIRE_OK = 0x9100
 DESFIRE_MORE = 0x91AF
 MORE_INS = 0xAF
 
+_ONE_BYTE = tuple(bytes((number,)) for number in range(0x100))
+
 
 class Command(msgspec.Struct, frozen=True):
     """One short command. `le` is None (no answer data asked for) or 0..255, 0 meaning "as much as there is"."""
@@ -70,9 +72,9 @@ class Command(msgspec.Struct, frozen=True):
         return cls(cla, ins, p1, p2, data=data, le=tail[0] if tail else None)
 
     def __bytes__(self) -> bytes:
-        length = (len(self.data),) if self.data else ()
-        tail = () if self.le is None else (self.le,)
-        return bytes((self.cla, self.ins, self.p1, self.p2, *length, *self.data, *tail))
+        head = bytes((self.cla, self.ins, self.p1, self.p2))
+        tail = b"" if self.le is None else _ONE_BYTE[self.le]
+        return head + _ONE_BYTE[len(self.data)] + self.data + tail if self.data else head + tail
 
 
 class Response(msgspec.Struct, frozen=True):

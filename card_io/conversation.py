@@ -38,6 +38,7 @@ from card_io.layout import (
     TRANSACTION_MAC_LENGTH,
     TRANSACTION_MAC_MODE,
 )
+from card_io.meanwhile import Meanwhile, at_once
 from card_io.session import Steps
 
 RandomBytes = Callable[[int], bytes]
@@ -63,8 +64,11 @@ def select(aid: bytes) -> Steps[Response]:
 class Conversation:
     """One card's, from selection to the end. `random_bytes(n)` gives n fresh random bytes: 16 an authentication."""
 
-    def __init__(self, profile: CardProfile, keys: KeyStore, random_bytes: RandomBytes) -> None:
+    def __init__(
+        self, profile: CardProfile, keys: KeyStore, random_bytes: RandomBytes, *, meanwhile: Meanwhile = at_once
+    ) -> None:
         self.profile = profile
+        self.meanwhile = meanwhile
         self.channel: Channel = OpenChannel()
         self.uid = b""  # claimed until proven
         self.knows_ev2 = True
@@ -92,15 +96,18 @@ class Conversation:
 
     def authenticate_with(self, key: CardKey, number: int) -> Steps[None]:
         """With this key. A transaction that was not committed is over."""
-        authenticate = authenticate_ev2_first if self.knows_ev2 else authenticate_ev1
-        self.channel = yield from authenticate(key, number, self._random_bytes(BLOCK))
+        rnd_a = self._random_bytes(BLOCK)
+        if self.knows_ev2:
+            self.channel = yield from authenticate_ev2_first(key, number, rnd_a, self.meanwhile)
+        else:
+            self.channel = yield from authenticate_ev1(key, number, rnd_a)
 
     def switch(self, number: int) -> Steps[None]:
         """To another key, in the midst of a transaction: what was written stays pending."""
         version = yield from get_key_version(self.channel, number)
         key = self._key(number, version)
         if isinstance(self.channel, Ev2Channel):
-            yield from self.channel.authenticate_non_first(key, number, self._random_bytes(BLOCK))
+            yield from self.channel.authenticate_non_first(key, number, self._random_bytes(BLOCK), self.meanwhile)
         else:
             yield from self.authenticate_with(key, number)
 

@@ -14,7 +14,9 @@ asked for its UID by FF CA, and is "identified" (weak).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 from card_io.apdu import Command
 from card_io.application import DEBIT_KEY_NUMBER, CardHeader, CardProfile, Part
@@ -27,6 +29,7 @@ from card_io.errors import KeyMissing, NotOurCard
 from card_io.facts import Assurance, CardFacts, Purse
 from card_io.keys import KeyStore
 from card_io.layout import ENTITLEMENT_MODE, PURSE_FILE, PURSE_MODE
+from card_io.meanwhile import Meanwhile, at_once
 from card_io.session import Steps, StepSession
 
 __all__ = ["Assurance", "CardFacts", "IdentifySession", "Purse", "TapSession", "facts_of"]
@@ -47,10 +50,15 @@ class IdentifySession(StepSession[CardFacts]):
 
 
 class TapSession(StepSession[CardFacts]):
-    """One card, once: who it is, what it may, what it has used and what is in its purse."""
+    """One card, once: who it is, what it may, what it has used and what is in its purse.
 
-    def __init__(self, profile: CardProfile, keys: KeyStore, random_bytes: RandomBytes) -> None:
-        super().__init__(_tap(Conversation(profile, keys, random_bytes)))
+    The entitlement's signature is checked `meanwhile`; there is no result before it is good.
+    """
+
+    def __init__(
+        self, profile: CardProfile, keys: KeyStore, random_bytes: RandomBytes, *, meanwhile: Meanwhile = at_once
+    ) -> None:
+        super().__init__(_tap(Conversation(profile, keys, random_bytes, meanwhile=meanwhile)))
 
 
 def _identify(card: Conversation) -> Steps[CardFacts]:
@@ -67,12 +75,12 @@ def _tap(card: Conversation) -> Steps[CardFacts]:
 
 def facts_of(card: Conversation, header: CardHeader, key_version: int) -> Steps[CardFacts]:
     """What a proven card carries; the session stands under the read key before it."""
-    entitlement: Entitlement | None = None
+    checked: Callable[[], Entitlement] | None = None
     counters: Counters | None = None
     purse: Purse | None = None
     if Part.ENTITLEMENT in header.parts and card.profile.issuer_keys:
         raw = yield from read_data(card.channel, ENTITLEMENT_FILE, ENTITLEMENT_LENGTH, ENTITLEMENT_MODE)
-        entitlement = verified(raw, card.profile.issuer_keys, card.uid, header.card_number)
+        checked = card.meanwhile(partial(verified, raw, card.profile.issuer_keys, card.uid, header.card_number))
     if Part.COUNTERS in header.parts:
         counters = yield from card.counters()
     if header.purse_unit is not None and not card.profile.guest:  # a guest has no right to it
@@ -83,6 +91,7 @@ def facts_of(card: Conversation, header: CardHeader, key_version: int) -> Steps[
             yield from card.switch(DEBIT_KEY_NUMBER)
             value = yield from get_value(card.channel, PURSE_FILE, PURSE_MODE)
             purse = Purse(value, header.purse_unit, counter)
+    entitlement = None if checked is None else checked()
     return CardFacts(
         card.uid, header.card_number, header.issuer, "proven", header.scheme, key_version, entitlement, counters, purse
     )

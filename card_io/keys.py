@@ -53,6 +53,8 @@ class KeyRing:
                 raise ValueError(f"a key number is one byte, not {number}")
             for version, master in versions.items():
                 _check(number, version, master)
+        self._ready: dict[tuple[int, int], AesKey] = {}
+        """Masters that were asked for, with their cipher set up; of a card's own key nothing is kept."""
 
     def __repr__(self) -> str:
         others = {number: sorted(versions) for number, versions in sorted(self._others.items())}
@@ -60,15 +62,20 @@ class KeyRing:
 
     def card_key(self, number: int, version: int, diversification: bytes) -> CardKey:
         """See KeyStore."""
+        master = self._ready.get((number, version))
+        if master is None:
+            master = self._ready[number, version] = AesKey(self._master(number, version))
+        return diversify(master, diversification)
+
+    def _master(self, number: int, version: int) -> bytes:
         versions = dict(self._others.get(number, {}))
         if number in READ_KEY_NUMBERS:
             versions = {**self._masters, **versions}
-        master = versions.get(version)
-        if master is None:
+        if version not in versions:
             held = ", ".join(map(str, sorted(versions))) or "none"
             name = "read key" if number == READ_KEY_NUMBER else f"key {number}"
             raise KeyMissing(f"the card uses {name} version {version}, this station holds {held}")
-        return diversify(AesKey(master), diversification)
+        return versions[version]
 
     def handover(self) -> dict[str, str]:
         """All masters as hex, by version or number.version, for the pipe to the reader's own process only."""

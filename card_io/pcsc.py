@@ -135,6 +135,8 @@ class PcscReader:
             try:
                 why = "it ended"
                 try:
+                    if self._closing.is_set():
+                        return  # while the child was started
                     await self._tell(child, start)
                     async for event in self._lines(child):
                         if isinstance(event, CardPresented | CardRemoved):
@@ -142,7 +144,8 @@ class PcscReader:
                         self._say(event)
                 except TimeoutError as error:
                     why = str(error)
-                    child.kill()  # who doesn't speak doesn't listen
+                    with contextlib.suppress(ProcessLookupError):  # it has ended in this very moment
+                        child.kill()  # who doesn't speak doesn't listen
                 except (msgspec.MsgspecError, ValueError, OSError) as error:
                     why = f"it spoke nonsense ({type(error).__name__})"
             finally:

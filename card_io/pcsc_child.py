@@ -3,7 +3,7 @@
 Everything that may hang is here, where it can be killed: a whole card session runs in this process, on one worker
 thread with a deadline, because a silent card blocks SCardTransmit for ever and takes its thread along. pyscard's own
 monitors die without a word when pcscd restarts, so this has its own SCardGetStatusChange loop, which makes its
-context anew. Cards are left powered (SCARD_LEAVE_CARD): the default would reset them under other programs.
+context anew.
 
 Orders of the station are carried out between two looks at the reader, so that no two sessions cross; who brings one in
 wakes the look. A hung session of an order is asked what it knows before the process ends: whether the commit was sent.
@@ -20,23 +20,24 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import ModuleType
 from typing import Any, NoReturn, TypeVar
 
 import msgspec
 
 from card_io import errors
+from card_io.beside import Beside
 from card_io.facts import CardFacts
 from card_io.identify import TapSession
 from card_io.keys import KeyRing
 from card_io.orders import ChangeOrder, ResolveOrder, change_session, not_begun, resolve_session, unheard, unread
+from card_io.pcsc_field import PcscField
 from card_io.pcsc_link import EXIT_HUNG, EXIT_NO_PYSCARD, TICK_MS, Alive, Answer, Ask, Line, Start
 from card_io.pcsc_results import CANCELLED, NO_READERS, TIMEOUT, check, only_one
 from card_io.reader import CardPresented, CardRefused, CardRemoved, ReaderDown, ReaderUp
 from card_io.session import StepSession
 from card_io.transaction import Changed
-from card_io.transport import run_session_blocking
 
 T = TypeVar("T")
 
@@ -88,7 +89,8 @@ class _Watcher:
         self._keys = KeyRing.from_handover(start.masters)
         self._ignore_present = start.ignore_present
         self._worker = ThreadPoolExecutor(1)
-        self._stage = ""  # what the worker is at, for the error when it hangs
+        self._beside = Beside()
+        self._field = PcscField(scard)
         self._down: str | None = None
         self._asks: queue.SimpleQueue[Ask] = queue.SimpleQueue()
         self._asked = threading.Event()
@@ -174,6 +176,7 @@ class _Watcher:
             self._ignore_present = False  # it is for the card that was there at the start, and for no other
             moves = state >> 16
             known = state & ~scard.SCARD_STATE_CHANGED
+            _say(Alive())  # a program that comes to the card and goes, again and again, ends each look before its time
 
     def _read_card(self, context: int, name: str) -> None:
         future = self._worker.submit(self._tap_twice, context, name)
@@ -191,7 +194,7 @@ class _Watcher:
             _say(CardPresented(facts))
 
     def _why_hung(self) -> errors.CardError:
-        if self._stage == "lock":
+        if self._field.stage == "lock":
             return errors.SharingViolation("another program holds the card")
         return errors.CardSilent(f"the card did not answer within {self._start.session_ms} ms")
 
@@ -209,7 +212,7 @@ class _Watcher:
             changed = self._in_time(session, context, name)
         except TimeoutError:
             error = self._why_hung()
-            said = _last_word(session, error) if self._stage == "transmit" else not_begun(error)
+            said = _last_word(session, error) if self._field.stage == "transmit" else not_begun(error)
             _say(Answer(number, changed=said))
             os._exit(EXIT_HUNG)
         except errors.CardError as error:
@@ -230,7 +233,7 @@ class _Watcher:
 
     def _in_time(self, session: StepSession[T], context: int, name: str) -> T:
         """Carries a session out on the worker. Raises TimeoutError when a card holds that for ever."""
-        return self._worker.submit(self._in_field, session, context, name).result(self._start.session_ms / 1000)
+        return self._worker.submit(self._field.run, session, context, name).result(self._start.session_ms / 1000)
 
     def _refuse_asks(self, error: errors.CardError) -> None:
         while not self._asks.empty():
@@ -247,42 +250,18 @@ class _Watcher:
             return self._tap(context, name)  # somebody else's start-up, most likely: once more, from the start
 
     def _tap(self, context: int, name: str) -> CardFacts:
-        return self._in_field(TapSession(self._start.profile, self._keys, os.urandom), context, name)
-
-    def _in_field(self, session: StepSession[T], context: int, name: str) -> T:
-        scard = self._scard
-        self._stage = "connect"
-        protocols = scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1
-        result, card, protocol = scard.SCardConnect(context, name, scard.SCARD_SHARE_SHARED, protocols)
-        check(result)
-        try:
-            self._stage = "lock"
-            check(scard.SCardBeginTransaction(card))
-            self._stage = "transmit"
-            try:
-                return run_session_blocking(session, lambda apdu: self._transmit(card, protocol, apdu))
-            finally:
-                scard.SCardEndTransaction(card, scard.SCARD_LEAVE_CARD)
-        finally:
-            scard.SCardDisconnect(card, scard.SCARD_LEAVE_CARD)
-
-    def _transmit(self, card: int, protocol: int, apdu: bytes) -> bytes:
-        scard = self._scard
-        header = scard.SCARD_PCI_T0 if protocol == scard.SCARD_PROTOCOL_T0 else scard.SCARD_PCI_T1
-        result, answer = scard.SCardTransmit(card, header, list(apdu))
-        check(result)
-        if not answer:
-            raise errors.CardRemoved("the card was taken away too early")
-        return bytes(answer)
+        session = TapSession(self._start.profile, self._keys, os.urandom, meanwhile=self._beside)
+        return self._field.run(session, context, name)
 
 
 def _last_word(session: StepSession[Changed], error: errors.CardError) -> Changed:
     """What a session knows of itself whose worker hangs and will never go on with it."""
-    try:
+    with suppress(ValueError, RuntimeError):  # it has ended, or the worker came back in this very moment
         session.fail(error)
+    try:
         return session.result
-    except (ValueError, RuntimeError):
-        return unheard(error)  # the worker came back in this very moment
+    except RuntimeError:
+        return unheard(error)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@ Steps: TypeAlias = Generator[Command, Response, T]
 # says "more" for ever must not hold a pump.
 ANSWER_FRAMES_MAX = 8
 
+_MORE = Command.desfire(MORE_INS)
+
 
 class CardSession(Protocol[T_co]):
     """`next()` and `feed()` in turn, until `next()` is None; then `result`. `feed()` raises CardError.
@@ -100,7 +102,7 @@ def exchange(command: Command) -> Steps[Response]:
     while response.status == DESFIRE_MORE:
         if len(parts) == ANSWER_FRAMES_MAX:
             raise GarbledAnswer(f"the card's answer did not end after {ANSWER_FRAMES_MAX} frames")
-        response = yield Command.desfire(MORE_INS)
+        response = yield _MORE
         parts.append(response.data)
     try:
         return Response(response.status, b"".join(parts))

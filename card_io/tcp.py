@@ -122,15 +122,19 @@ class TcpReader:
             except (OSError, TimeoutError) as error:
                 why = str(error) or "no answer in time"
             else:
-                yield ReaderUp()
-                down_text, retry_ms = None, RETRY_FIRST_MS
                 async with contextlib.aclosing(link):
                     self._link = link
+                    if self._closing.is_set():
+                        return  # while it connected
+                    yield ReaderUp()
+                    down_text, retry_ms = None, RETRY_FIRST_MS
+                    card_in = False
                     while (message := await link.card_message()) is not None:
-                        if message.kind == INSERTED:
+                        if card_in:
+                            yield CardRemoved()  # also where the reader says only that the next one is there
+                        card_in = message.kind == INSERTED
+                        if card_in:
                             yield await self._read_card(link, message.ordinal)
-                        else:
-                            yield CardRemoved()
                 why = link.ended
             if self._closing.is_set():
                 return
@@ -220,21 +224,23 @@ class _Link:
             raise errors.ReaderGone("the card reader's connection ended")
         if ordinal != self.ordinal:
             raise errors.CardRemoved("the card was taken away too early")
-        self._answer = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._answer = answer
         try:
             self._writer.write(bytes(Message(APDU, ordinal, apdu)))
             async with asyncio.timeout(self._answer_ms / 1000):
-                return await self._answer
+                return await answer
         except TimeoutError:
-            if ordinal == self.ordinal:
-                self.ordinal = None  # a late answer would be taken for the next command's: this card is over
             raise errors.CardSilent(f"the card did not answer within {self._answer_ms} ms") from None
         finally:
+            if answer.cancelled() and ordinal == self.ordinal:  # too late, or nobody waits any more
+                self.ordinal = None  # its answer would be taken for the next command's: this card is over
             self._answer = None
 
     async def aclose(self) -> None:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
+        self._end()  # a task that never ran ends without a word
         self._writer.close()
         with contextlib.suppress(OSError):
             await self._writer.wait_closed()
@@ -248,9 +254,12 @@ class _Link:
         except errors.GarbledAnswer as error:
             self.ended = error.what
         finally:
-            self.over = True
-            self._fail(errors.ReaderGone("the card reader's connection ended"))
-            self._cards.put_nowait(None)
+            self._end()
+
+    def _end(self) -> None:
+        self.over = True
+        self._fail(errors.ReaderGone("the card reader's connection ended"))
+        self._cards.put_nowait(None)
 
     def _take(self, message: Message) -> None:
         if message.kind != APDU:

@@ -84,7 +84,11 @@ def exchange_long(ins: int, payload: bytes) -> Steps[Response]:
     A card that answers early has refused: the rest is not sent.
     """
     if len(payload) <= DESFIRE_DATA_MAX:
-        return (yield from exchange(Command.desfire(ins, payload)))
+        return exchange(Command.desfire(ins, payload))
+    return _exchange_frames(ins, payload)
+
+
+def _exchange_frames(ins: int, payload: bytes) -> Steps[Response]:
     frames = [payload[at : at + DESFIRE_DATA_MAX] for at in range(0, len(payload), DESFIRE_DATA_MAX)]
     for index, frame in enumerate(frames[:-1]):
         response = yield Command.desfire(ins if index == 0 else MORE_INS, frame)

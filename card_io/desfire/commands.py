@@ -9,6 +9,7 @@ application notes. Knows no key and no application.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from card_io.desfire.channel import Call, Channel, Mode
 from card_io.desfire.files import FileSettings, parse_settings
@@ -42,6 +43,9 @@ _VERSION_UID_AT = slice(14, 21)
 _HARDWARE_MAJOR_AT = 3
 _EV2_HARDWARE = 0x10  # EV1 is 01; EV2 and its offspring 12, 22, 32, 42; EV3 33
 
+_VERSION = Call(GET_VERSION, "to say its version")
+_UID = Call(GET_CARD_UID, "to give its UID", answer=Mode.FULL, answer_length=UID_LENGTH)
+
 
 @dataclass(frozen=True, slots=True)
 class Version:
@@ -72,7 +76,7 @@ def select_application(aid: bytes) -> Call:
 
 def get_version(channel: Channel) -> Steps[Version]:
     """What card this claims to be. Raises NotOurCard for an answer of odd length, or a UID that is hidden."""
-    raw = yield from channel.call(Call(GET_VERSION, "to say its version"))
+    raw = yield from channel.call(_VERSION)
     if len(raw) not in _VERSION_LENGTHS:
         raise NotOurCard(f"the card's version has {len(raw)} bytes")
     uid = raw[_VERSION_UID_AT]
@@ -90,8 +94,7 @@ def get_key_version(channel: Channel, number: int) -> Steps[int]:
 
 def get_card_uid(channel: Channel) -> Steps[bytes]:
     """The card's 7-byte UID, encrypted by the card under this session: no reader in between can change it."""
-    call = Call(GET_CARD_UID, "to give its UID", answer=Mode.FULL, answer_length=UID_LENGTH)
-    uid = yield from channel.call(call)
+    uid = yield from channel.call(_UID)
     if len(uid) != UID_LENGTH:
         raise ProofFailed(f"the card's encrypted UID has {len(uid)} bytes, not {UID_LENGTH}")
     return uid
@@ -108,11 +111,19 @@ def get_file_settings(channel: Channel, number: int) -> Steps[FileSettings]:
 
 def read_data(channel: Channel, number: int, length: int, mode: Mode, *, offset: int = 0) -> Steps[bytes]:
     """`length` bytes (1 or more) of a standard, backup or Transaction MAC file. Raises ProofFailed for fewer."""
+    data = yield from channel.call(_reading(number, length, mode, offset))
+    if len(data) != length:
+        raise ProofFailed(f"the card gave {len(data)} bytes of file {number:02X}, not {length}")
+    return data
+
+
+@lru_cache(maxsize=32)  # each tap reads the same few files
+def _reading(number: int, length: int, mode: Mode, offset: int) -> Call:
     if length < 1:
         raise ValueError("a read names how many bytes it wants")
     header = bytes((number,)) + offset.to_bytes(3, "little") + length.to_bytes(3, "little")
     doing = f"to read file {number:02X}"
-    call = Call(
+    return Call(
         READ_DATA,
         doing,
         header,
@@ -121,10 +132,6 @@ def read_data(channel: Channel, number: int, length: int, mode: Mode, *, offset:
         answer_length=length,
         ev1_ins=READ_DATA_CHAINED,
     )
-    data = yield from channel.call(call)
-    if len(data) != length:
-        raise ProofFailed(f"the card gave {len(data)} bytes of file {number:02X}, not {length}")
-    return data
 
 
 def write_data(number: int, data: bytes, mode: Mode, *, offset: int = 0) -> Call:

@@ -41,13 +41,12 @@ class AesKey:
     blocks is done here.
     """
 
-    __slots__ = ("_aes", "_backward", "_cipher", "_forward", "_mac")
+    __slots__ = ("_aes", "_backward", "_forward", "_mac")
 
     def __init__(self, raw: bytes) -> None:
         if len(raw) != BLOCK:
             raise ValueError(f"an AES-128 key has 16 bytes, not {len(raw)}")
         self._aes = algorithms.AES(raw)
-        self._cipher = Cipher(self._aes, _SINGLE_BLOCKS)
         self._forward: CipherContext | None = None
         self._backward: CipherContext | None = None
         self._mac: CMAC | None = None
@@ -62,7 +61,9 @@ class AesKey:
     def encrypt(self, data: bytes, iv: bytes = ZERO_IV) -> bytes:
         _whole_blocks(data, iv)
         if self._forward is None:
-            self._forward = self._cipher.encryptor()
+            self._forward = Cipher(self._aes, _SINGLE_BLOCKS).encryptor()
+        if len(data) == BLOCK:
+            return self._forward.update(data if iv is ZERO_IV else _xor(data, iv))
         blocks = [iv]
         for at in range(0, len(data), BLOCK):
             blocks.append(self._forward.update(_xor(data[at : at + BLOCK], blocks[-1])))
@@ -71,7 +72,7 @@ class AesKey:
     def decrypt(self, data: bytes, iv: bytes = ZERO_IV) -> bytes:
         _whole_blocks(data, iv)
         if self._backward is None:
-            self._backward = self._cipher.decryptor()
+            self._backward = Cipher(self._aes, _SINGLE_BLOCKS).decryptor()
         return _xor(self._backward.update(data), (iv + data)[: len(data)])
 
     def cmac(self, data: bytes) -> bytes:
@@ -89,6 +90,12 @@ class SessionKeys:
     enc: AesKey
     mac: AesKey
 
+    def set_up(self) -> SessionKeys:
+        """Now, and not at the first use of each: for whoever has the time."""
+        self.enc.decrypt(self.enc.encrypt(ZERO_IV))
+        self.mac.cmac(b"")
+        return self
+
 
 def cmac_subkeys(key: CardKey) -> tuple[bytes, bytes]:
     """K1 (whole last block) and K2 (padded last block) of CMAC, SP 800-38B section 6.1."""
@@ -99,18 +106,16 @@ def cmac_subkeys(key: CardKey) -> tuple[bytes, bytes]:
 def diversify_raw(master: CardKey, diversification: bytes) -> bytes:
     """AN10922 AES-128: the 16 bytes of a card's own key. `diversification` is 1 to 31 bytes.
 
-    Not quite CMAC: the message is always filled to two blocks, also where CMAC would stop at one.
+    CMAC of 01 and the input, but a short message is filled to two blocks as well, where CMAC would stop at one.
     """
     if not 1 <= len(diversification) <= DIVERSIFICATION_MAX:
         raise ValueError(f"a diversification input has 1 to 31 bytes, not {len(diversification)}")
     message = b"\x01" + diversification
-    whole, padded = cmac_subkeys(master)
-    subkey = whole
-    if len(message) < 2 * BLOCK:
-        subkey = padded
-        message = (message + b"\x80").ljust(2 * BLOCK, b"\0")
-    last = _xor(message[BLOCK:], subkey)
-    return master.encrypt(message[:BLOCK] + last)[-BLOCK:]
+    if len(message) > BLOCK:
+        return master.cmac(message)
+    _, padded = cmac_subkeys(master)
+    message = (message + b"\x80").ljust(2 * BLOCK, b"\0")
+    return master.encrypt(message[:BLOCK] + _xor(message[BLOCK:], padded))[-BLOCK:]
 
 
 def diversify(master: CardKey, diversification: bytes) -> AesKey:
@@ -119,10 +124,10 @@ def diversify(master: CardKey, diversification: bytes) -> AesKey:
 
 
 def session_keys(key: CardKey, rnd_a: bytes, rnd_b: bytes) -> SessionKeys:
-    """The keys of an EV2 session from both 16-byte random numbers (AN12343, session vectors SV1 and SV2)."""
+    """The keys of an EV2 session from both 16-byte random numbers (AN12343, session vectors SV1 and SV2), set up."""
     mixed = rnd_a[:2] + _xor(rnd_a[2:8], rnd_b[:6]) + rnd_b[6:] + rnd_a[8:]
     tail = b"\x00\x01\x00\x80" + mixed
-    return SessionKeys(AesKey(key.cmac(b"\xa5\x5a" + tail)), AesKey(key.cmac(b"\x5a\xa5" + tail)))
+    return SessionKeys(AesKey(key.cmac(b"\xa5\x5a" + tail)), AesKey(key.cmac(b"\x5a\xa5" + tail))).set_up()
 
 
 def short_mac(key: CardKey, message: bytes) -> bytes:

@@ -16,6 +16,8 @@ layout or key store.
 
 from __future__ import annotations
 
+from functools import partial
+
 from card_io.apdu import DESFIRE_MORE, DESFIRE_OK, Command, Response
 from card_io.desfire.channel import AUTHENTICATION_ERROR, Call, Mode, accepted, exchange_long
 from card_io.desfire.crypto import (
@@ -33,6 +35,7 @@ from card_io.desfire.crypto import (
     unpad,
 )
 from card_io.errors import CardStatusError, ProofFailed
+from card_io.meanwhile import Meanwhile, at_once
 from card_io.session import Steps
 
 AUTHENTICATE_EV2_FIRST = 0x71
@@ -81,13 +84,15 @@ class Ev2Channel:
         message = bytes((ins,)) + self._counter.to_bytes(2, "little") + self._transaction + body
         return short_mac(self._keys.mac, message)
 
-    def authenticate_non_first(self, key: CardKey, key_number: int, rnd_a: bytes) -> Steps[None]:
+    def authenticate_non_first(
+        self, key: CardKey, key_number: int, rnd_a: bytes, meanwhile: Meanwhile = at_once
+    ) -> Steps[None]:
         """Another key in this session; a transaction that is under way goes on. Errors as at the first."""
         self._close()
-        rnd_b, plain = yield from _handshake(AUTHENTICATE_EV2_NON_FIRST, b"", key, key_number, rnd_a)
+        keys, plain = yield from _handshake(AUTHENTICATE_EV2_NON_FIRST, b"", key, key_number, rnd_a, meanwhile)
         if not same(plain, rotate_left(rnd_a)):
             raise ProofFailed("the card's proof is wrong")
-        self._keys = session_keys(key, rnd_a, rnd_b)
+        self._keys = keys
         self._open = True
 
     def _close(self) -> None:
@@ -111,22 +116,24 @@ class Ev2Channel:
             raise ProofFailed("the card's encrypted answer cannot be read") from None
 
 
-def authenticate_ev2_first(key: CardKey, key_number: int, rnd_a: bytes) -> Steps[Ev2Channel]:
+def authenticate_ev2_first(
+    key: CardKey, key_number: int, rnd_a: bytes, meanwhile: Meanwhile = at_once
+) -> Steps[Ev2Channel]:
     """Proves the card and this side to each other under `key` (the card's own, diversified).
 
     `rnd_a` is 16 fresh random bytes. Raises ProofFailed when the card doesn't hold the key, CardStatusError when
     it refuses for another reason.
     """
-    rnd_b, plain = yield from _handshake(AUTHENTICATE_EV2_FIRST, b"\0", key, key_number, rnd_a)
+    keys, plain = yield from _handshake(AUTHENTICATE_EV2_FIRST, b"\0", key, key_number, rnd_a, meanwhile)
     if not same(plain[4:20], rotate_left(rnd_a)):
         raise ProofFailed("the card's proof is wrong")
-    return Ev2Channel(session_keys(key, rnd_a, rnd_b), plain[:4])
+    return Ev2Channel(keys, plain[:4])
 
 
 def _handshake(
-    ins: int, capabilities: bytes, key: CardKey, key_number: int, rnd_a: bytes
-) -> Steps[tuple[bytes, bytes]]:
-    """Both halves of an authentication: RndB, and the card's proof, decrypted."""
+    ins: int, capabilities: bytes, key: CardKey, key_number: int, rnd_a: bytes, meanwhile: Meanwhile
+) -> Steps[tuple[SessionKeys, bytes]]:
+    """Both halves of an authentication: the session's keys, and the card's proof, decrypted and not yet checked."""
     if len(rnd_a) != BLOCK:
         raise ValueError("RndA has 16 bytes")
     first_of_session = ins == AUTHENTICATE_EV2_FIRST
@@ -137,7 +144,11 @@ def _handshake(
     if len(first.data) != BLOCK:
         raise ProofFailed(f"the card's challenge has {len(first.data)} bytes, not {BLOCK}")
     rnd_b = key.decrypt(first.data)
-    second = yield Command.desfire(AUTHENTICATE_SECOND, key.encrypt(rnd_a + rotate_left(rnd_b)))
+    token = key.encrypt(rnd_a + rotate_left(rnd_b))
+    # made while the card proves itself, and nobody's before it has
+    keys = meanwhile(partial(session_keys, key, rnd_a, rnd_b))
+    second = yield Command.desfire(AUTHENTICATE_SECOND, token)
+    made = keys()
     if second.status == AUTHENTICATION_ERROR:
         raise ProofFailed("the card does not hold the key that belongs to its UID")
     if second.status != DESFIRE_OK:
@@ -145,4 +156,4 @@ def _handshake(
     length = 2 * BLOCK if first_of_session else BLOCK
     if len(second.data) != length:
         raise ProofFailed(f"the card's proof has {len(second.data)} bytes, not {length}")
-    return rnd_b, key.decrypt(second.data)
+    return made, key.decrypt(second.data)

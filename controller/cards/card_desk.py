@@ -19,7 +19,7 @@ from controller.deciding.entitled import CardsProven
 from controller.deciding.pin_notes import PinNotes
 from controller.domain.card_reasons import card_reason
 from controller.domain.desk import CardCommand, CommandResult, ExpectCard, ExpectShown, ReleasePurse
-from controller.domain.names import RowName
+from controller.domain.names import RowName, parse_row_name
 from controller.domain.purse_records import PurseReleased
 from controller.domain.reasons import CATALOGUE, Reason
 from controller.domain.records import Declined, Evidence
@@ -61,6 +61,7 @@ class CardDesk:
         self._station_number = station_number
         self._issuer_keys = issuer_keys
         self._expected: dict[str, tuple[ExpectCard | ExpectShown, int]] = {}
+        """By till. Of no use after a restart: whoever held the card has gone."""
         self.show: ShowCard | None = None
 
     async def listen_at_point(self, number: int, reader: CardReader) -> None:
@@ -84,7 +85,20 @@ class CardDesk:
             return refuse(command.command_id, reason)
         return CommandResult(command.command_id, done=True)
 
+    def sale_over(self, delivery: RowName, till: str = "") -> None:
+        """No till waits any more for a card that is shown for this delivery; with `till`, that one does not."""
+        self._forget(lambda waiting, shown_for: shown_for == delivery and till in {"", waiting})
+
+    def sale_open(self, delivery: RowName, till: str) -> None:
+        """This till has another sale now: it waits for no card of one before."""
+        self._forget(lambda waiting, shown_for: shown_for != delivery and waiting == till)
+
     # ---- inside
+
+    def _forget(self, over: Callable[[str, RowName], bool]) -> None:
+        for till, (wanted, _) in list(self._expected.items()):
+            if isinstance(wanted, ExpectShown) and over(till, parse_row_name(wanted.delivery_id)):
+                del self._expected[till]
 
     async def _listen(self, where: str, reader: CardReader, point_of: Callable[[], int | None], till: str = "") -> None:
         async for event in reader.events():
@@ -94,7 +108,11 @@ class CardDesk:
                 case CardRefused():
                     self._taken_off(reader)
                     self._site.trouble(where, event.text)
-                    await self._reject(point_of(), card_reason(event.error_kind), None)
+                    named = self._expected.get(till)
+                    point = point_of()
+                    if named is not None:
+                        self._expected[till] = named  # it was not read: the attendant still means it, or the next
+                    await self._reject(point, card_reason(event.error_kind), None)
                 case CardRemoved() | ReaderUp():
                     self._taken_off(reader)
                     self._site.trouble(where, None)

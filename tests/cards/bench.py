@@ -23,7 +23,7 @@ MASTERS = Masters(PROFILE, {1: bytes(range(16)), 2: bytes(range(16, 32))}, key_v
 KEYS = KeyRing({3: bytes(range(16))})
 NUMBER = "7001234567890123"
 UID = bytes.fromhex("04A1B2C3D4E5F6")
-DEADLINE_S = 20.0  # far beyond what any step takes; only a failing test waits for it
+DEADLINE_S = 60.0  # far beyond what any step takes; only a failing test waits for it
 
 
 def seeded(seed: int = 1) -> Callable[[int], bytes]:

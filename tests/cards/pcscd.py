@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sim.held_ports import HeldPorts
 
-READY_S = 20.0
+READY_S = 60.0
 DRIVER = Path("/usr/lib/pcsc/drivers/serial/libifdvpcd.so")
 SLOTS = 2  # readers, of an entry in the configuration: the driver opens two neighbouring ports
 MOST_READERS = 16  # of one pcscd: it leaves out what comes after, without a word to its clients

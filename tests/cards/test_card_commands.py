@@ -312,6 +312,7 @@ def test_the_passphrase_comes_from_a_private_file_the_environment_or_the_keyboar
     desk.issued()
     secret = desk.folder / "secret"
     secret.write_text(PASSPHRASE + "\n")
+    secret.chmod(0o644)
     words = ["card", "verify", "--office", str(desk.office), "--simulated", str(desk.card)]
 
     def said(*more: str, typed: str = "") -> str:

@@ -24,6 +24,8 @@ from tests.cards.office import OFFICE, STATION_KEYS, blank, issued
 from tests.cards.pcscd import READER, PrivatePcscd
 
 ROOT = Path(__file__).parents[2]
+WAIT_MS = 60_000
+"""The card is there, or comes at once."""
 
 
 @contextlib.contextmanager
@@ -67,7 +69,7 @@ def card(desk: Desk, environment: dict[str, str], *words: str | Path) -> subproc
         env={**environment, "FORECOURT_CARD_PASSPHRASE": PASSPHRASE, "PYTHONWARNINGS": "error"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=DEADLINE_S,
         check=False,
     )
 
@@ -86,14 +88,14 @@ def test_a_card_is_issued_read_and_verified_in_a_reader(pcscd: PrivatePcscd, des
 
 
 def test_a_card_that_hangs_the_reader_is_left_and_the_next_one_is_read(pcscd: PrivatePcscd) -> None:
-    slot = PcscCard(READER, wait_ms=10_000, answer_ms=500, environment=pcscd.environment)
+    slot = PcscCard(READER, wait_ms=WAIT_MS, answer_ms=1_500, environment=pcscd.environment)
     try:
         with in_reader(SilentCard(), pcscd):
             slot.present()
             began = time.monotonic()
-            with pytest.raises(errors.CardSilent, match="did not answer within 500 ms"):
+            with pytest.raises(errors.CardSilent, match="did not answer within 1500 ms"):
                 slot.run(ReadSession(OFFICE, STATION_KEYS, seeded(1)))
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < DEADLINE_S
         slot.removed()
         good = issued()
         with in_reader(good, pcscd):
@@ -107,7 +109,7 @@ def test_a_card_that_hangs_the_reader_is_left_and_the_next_one_is_read(pcscd: Pr
 
 
 def test_a_card_that_another_program_holds_is_said(pcscd: PrivatePcscd) -> None:
-    first, second = (PcscCard(READER, wait_ms=10_000, environment=pcscd.environment) for _ in range(2))
+    first, second = (PcscCard(READER, wait_ms=WAIT_MS, environment=pcscd.environment) for _ in range(2))
     with contextlib.closing(first), contextlib.closing(second), in_reader(blank(), pcscd):
         first.present()
         with pytest.raises(errors.SharingViolation, match="another program holds the card"):
@@ -115,7 +117,7 @@ def test_a_card_that_another_program_holds_is_said(pcscd: PrivatePcscd) -> None:
 
 
 def test_a_card_that_is_taken_away_ends_its_session(pcscd: PrivatePcscd) -> None:
-    slot = PcscCard(READER, wait_ms=10_000, environment=pcscd.environment)
+    slot = PcscCard(READER, wait_ms=WAIT_MS, environment=pcscd.environment)
     with contextlib.closing(slot):
         with in_reader(issued(), pcscd):
             slot.present()

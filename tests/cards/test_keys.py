@@ -99,3 +99,12 @@ def test_a_simulated_card_lives_in_its_file(tmp_path: Path) -> None:
     save(card().state, path)
     assert path.stat().st_mode & 0o077 == 0
     assert identify(SimCard(load(path), seeded(9))).card_number == NUMBER
+
+
+@pytest.mark.parametrize("length", [12, 25], ids=["one block", "two blocks"])
+def test_a_master_is_set_up_once_and_nothing_is_kept_of_a_cards_own_key(length: int) -> None:
+    ring = KeyRing({3: bytes(range(16))}, {2: {3: bytes(range(16, 32))}})
+    asked = [ring.card_key(number, 3, bytes((uid,)) * length) for uid in range(20) for number in (1, 2, 1)]
+    assert len({key.cmac(b"") for key in asked}) == 40, "another one of each card and number, and the same each time"
+    assert set(ring._ready) == {(1, 3), (2, 3)}
+    assert repr(ring) == "KeyRing(versions=[3], others={2: [3]})"

@@ -113,7 +113,7 @@ def test_pcscd_may_crash_and_come_back(pcscd: PrivatePcscd) -> None:
 
 def test_a_silent_card_is_left_alone_and_the_next_card_works(pcscd: PrivatePcscd) -> None:
     async def run() -> None:
-        async with listening(reader(pcscd, session_ms=500)) as events:
+        async with listening(reader(pcscd, session_ms=1_500)) as events:
             assert await events.next() == ReaderUp()
             async with in_field(SilentCard(), pcscd):
                 refused = await events.next()
@@ -150,6 +150,26 @@ def test_a_hung_child_is_killed_and_started_again(pcscd: PrivatePcscd) -> None:
             assert pcsc.child_pid != hung
             async with in_field(card(), pcscd):
                 assert isinstance(await events.next(), CardPresented)
+
+    asyncio.run(run())
+
+
+def test_a_reader_that_is_closed_while_its_child_is_started_ends() -> None:
+    async def run() -> None:
+        pcsc = PcscReader(READER, profile=PROFILE, keys=KEYS, sleep=sleep_ms)
+        events = pcsc.events()
+        first = asyncio.ensure_future(anext(events, None))
+        for _ in range(2):  # the events begin, and then their task
+            await asyncio.sleep(0)
+        before = pcsc.child_pid
+        await pcsc.close()
+        async with asyncio.timeout(DEADLINE_S):
+            assert await first is None
+        child = pcsc.child_pid
+        assert before is None
+        assert child is not None
+        with pytest.raises(ProcessLookupError):
+            os.kill(child, 0)
 
     asyncio.run(run())
 

@@ -14,6 +14,7 @@ import pytest
 from card_io.counters import PurseIntent
 from card_io.orders import DebitOrder, RefundOrder, ResolveOrder, Unresolved
 from card_io.pcsc import PcscReader
+from card_io.pcsc_link import TICK_MS
 from card_io.purse import Resolved
 from card_io.reader import CardPresented, CardRefused, CardRemoved, ReaderDown, ReaderEvent, ReaderUp
 from card_io.transaction import Changed
@@ -87,9 +88,7 @@ def test_a_purse_is_debited_resolved_and_given_its_rest(pcscd: PrivatePcscd) -> 
                 tapped = await events.next()
                 assert isinstance(tapped, CardPresented)
                 assert tapped.facts.purse is not None
-                began = time.monotonic()
                 done = await pcsc.change(DEBIT)
-                assert time.monotonic() - began < 0.8, "an order wakes the child: it waits for no tick"
                 assert done.outcome == "applied"
                 assert done.proof is not None
                 other = DebitOrder(uid=b"\4" * 7, intent=INTENT, reader_id=READER_ID)
@@ -100,6 +99,25 @@ def test_a_purse_is_debited_resolved_and_given_its_rest(pcscd: PrivatePcscd) -> 
                 assert (await pcsc.change(REFUND)).outcome == "applied"
             assert await events.next() == CardRemoved()
         assert purse(card) == 152_000
+
+    asyncio.run(run())
+
+
+def test_an_order_wakes_the_child_and_waits_for_no_tick(pcscd: PrivatePcscd) -> None:
+    async def run() -> None:
+        pcsc = office_reader(pcscd)
+        async with listening(pcsc) as events, in_field(loaded(), pcscd):
+            await until(events, CardPresented)
+            await pcsc.resolve(RESOLVE)
+            took_s = []
+            # each comes when a look has just begun: if they waited, each would wait for a whole tick
+            for _ in range(5):
+                began = time.monotonic()
+                assert isinstance(await pcsc.resolve(RESOLVE), Resolved)
+                took_s.append(time.monotonic() - began)
+                if took_s[-1] < 0.8 * TICK_MS / 1_000:
+                    return
+            pytest.fail(f"every order waited: {took_s}")
 
     asyncio.run(run())
 
@@ -144,7 +162,7 @@ def test_a_card_that_hangs_in_an_order_says_before_the_end_what_it_knows(
     pcscd: PrivatePcscd, ins: int, outcome: str
 ) -> None:
     async def run() -> None:
-        pcsc, holding = office_reader(pcscd, session_ms=600), Holding(loaded(), ins)
+        pcsc, holding = office_reader(pcscd, session_ms=1_500), Holding(loaded(), ins)
         async with listening(pcsc) as events:
             assert await events.next() == ReaderUp()
             async with in_field(holding, pcscd):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,6 +13,7 @@ from hypothesis import strategies as st
 from card_io import errors
 from card_io.apdu import MORE_INS
 from card_io.application import ALL_PARTS, CardHeader, Part
+from card_io.beside import Beside
 from card_io.counters import Counters
 from card_io.entitlement import ENTITLEMENT_FILE
 from card_io.facts import CardFacts, Purse
@@ -16,6 +21,7 @@ from card_io.identify import IdentifySession, TapSession
 from card_io.inspect_card import ReadSession
 from card_io.keys import KeyRing
 from card_io.layout import CardLayout
+from card_io.meanwhile import at_once
 from card_io.transport import run_session_blocking
 from sim.cards.card import SimCard
 from sim.cards.make import make_uid_only_card
@@ -37,6 +43,8 @@ from tests.cards.office import (
     tap,
 )
 from tests.cards.test_channel import Ev1Card
+
+T = TypeVar("T")
 
 READ_ONLY = KeyRing.from_handover({str(VERSION): VAULT.for_station(1)["1"][str(VERSION)]})
 NO_PURSE = ALL_PARTS & ~(Part.PURSE | Part.TRANSACTION_MAC)
@@ -114,22 +122,85 @@ def loaded_without_mac() -> Ev1Card:
     return first
 
 
-def _entitled(raw: bytes) -> CardFacts:
-    sim = issued()
+def _with_entitlement(raw: bytes, sim: SimCard | None = None) -> SimCard:
+    sim = issued() if sim is None else sim
     file = sim.state.applications[0].files[ENTITLEMENT_FILE]
     assert isinstance(file, StandardFile)
     file.data = raw
-    return tap(sim)
+    return sim
+
+
+def _entitled(raw: bytes) -> CardFacts:
+    return tap(_with_entitlement(raw))
+
+
+FORGED = entitlement().signed(VAULT).replace(b"ACME", b"ACMD")
 
 
 def test_a_forged_entitlement_is_refused() -> None:
-    good = entitlement().signed(VAULT)
     with pytest.raises(errors.EntitlementForged, match="signature"):
-        _entitled(good[:30] + bytes([good[30] ^ 1]) + good[31:])
+        _entitled(FORGED)
     with pytest.raises(errors.EntitlementForged, match="another UID"):
         _entitled(entitlement(b"\4" * 7).signed(VAULT))
     with pytest.raises(errors.EntitlementForged, match="another card number"):
         _entitled(entitlement(number="7001234567890124").signed(VAULT))
+
+
+class Late:
+    """A Meanwhile that has no time: nothing is done before it is asked for. `begun` and `asked` count."""
+
+    def __init__(self) -> None:
+        self.begun = self.asked = 0
+
+    def __call__(self, work: Callable[[], T], /) -> Callable[[], T]:
+        self.begun += 1
+
+        def result() -> T:
+            self.asked += 1
+            return work()
+
+        return result
+
+
+def test_what_is_done_meanwhile_is_done_before_the_result() -> None:
+    late = Late()
+    facts = run(TapSession(OFFICE, STATION_KEYS, seeded(4), meanwhile=late), loaded())
+    assert facts == tap(loaded())
+    assert (late.begun, late.asked) == (3, 3), "two sessions' keys and a signature"
+
+
+def test_a_forged_entitlement_is_refused_however_late_it_is_looked_at() -> None:
+    for sim in (_with_entitlement(FORGED), _with_entitlement(FORGED, loaded())):
+        session = TapSession(OFFICE, STATION_KEYS, seeded(), meanwhile=Late())
+        with pytest.raises(errors.EntitlementForged, match="signature"):
+            run(session, sim)
+        with pytest.raises(RuntimeError, match="no result"):
+            _ = session.result
+
+
+def test_a_card_that_proves_nothing_is_refused_whoever_makes_its_session_keys() -> None:
+    late = Late()
+    with pytest.raises(errors.ProofFailed, match="does not hold the key"):
+        run(TapSession(PROFILE, KeyRing({3: bytes(16)}), seeded(), meanwhile=late), card())
+
+
+def test_a_tap_with_a_thread_beside_it_finds_the_same() -> None:
+    beside, sim = Beside(), loaded()
+    for seed in range(5):
+        assert run(TapSession(OFFICE, STATION_KEYS, seeded(seed), meanwhile=beside), sim) == tap(sim)
+    with pytest.raises(errors.EntitlementForged):
+        run(TapSession(OFFICE, STATION_KEYS, seeded(), meanwhile=beside), _with_entitlement(FORGED, loaded()))
+    assert run(TapSession(OFFICE, STATION_KEYS, seeded(), meanwhile=beside), sim) == tap(sim), "it lives on"
+
+
+def test_the_thread_beside_does_what_it_is_given_in_turn_and_gives_errors_to_who_asks() -> None:
+    beside = Beside()
+    inside = beside(threading.get_ident)
+    wrong: Callable[[], int] = beside(lambda: 1 // 0)
+    after = beside(threading.get_ident)
+    assert inside() == after() != threading.get_ident()
+    with pytest.raises(ZeroDivisionError):
+        wrong()
 
 
 _GARBAGE = st.one_of(
@@ -143,9 +214,13 @@ _LOADED = loaded()
 
 
 @settings(max_examples=80)
-@given(st.integers(0, 24), st.lists(_GARBAGE, min_size=1, max_size=4), st.booleans())
-def test_garbage_only_raises_named_errors(at: int, garbage: list[bytes | None], whole: bool) -> None:
-    session = (ReadSession if whole else TapSession)(OFFICE, STATION_KEYS, seeded(2))
+@given(st.integers(0, 24), st.lists(_GARBAGE, min_size=1, max_size=4), st.sampled_from(["tap", "late tap", "read"]))
+def test_garbage_only_raises_named_errors(at: int, garbage: list[bytes | None], how: str) -> None:
+    if how == "read":
+        session: ReadSession | TapSession = ReadSession(OFFICE, STATION_KEYS, seeded(2))
+    else:
+        meanwhile = Late() if how == "late tap" else at_once
+        session = TapSession(OFFICE, STATION_KEYS, seeded(2), meanwhile=meanwhile)
     fed_garbage(session, at, garbage, SimCard(_LOADED.state.copy(), seeded()).transmit)
 
 

@@ -4,30 +4,44 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 
 import pytest
 
 from card_io.errors import GarbledAnswer
-from card_io.reader import CardPresented, CardRefused, CardRemoved, ReaderDown, ReaderUp
-from card_io.tcp import Message, TcpReader, read_message
+from card_io.orders import ResolveOrder, Unresolved
+from card_io.reader import (
+    CardPresented,
+    CardReader,
+    CardRefused,
+    CardRemoved,
+    ReaderDown,
+    ReaderEvent,
+    ReaderUp,
+)
+from card_io.tcp import APDU, INSERTED, REMOVED, Message, TcpReader, read_message
 from sim.cards.field import SilentCard
 from sim.cards.tcp import TcpReaderDevice
-from tests.cards.bench import KEYS, NUMBER, PROFILE, Events, card, listening, seeded, sleep_ms
+from sim.held_ports import HeldPorts
+from tests.cards.bench import DEADLINE_S, KEYS, NUMBER, PROFILE, UID, Events, card, listening, seeded, sleep_ms
+from tests.cards.office import INTENT
+
+RESOLVE = ResolveOrder(uid=UID, intent=INTENT, before=None)
 
 
 @asynccontextmanager
 async def device() -> AsyncIterator[TcpReaderDevice]:
-    bench = TcpReaderDevice()
-    await bench.start()
-    try:
-        yield bench
-    finally:
-        await bench.stop()
+    with closing(HeldPorts()) as ports:  # it may go and come back
+        bench = TcpReaderDevice(port=ports.one())
+        await bench.start()
+        try:
+            yield bench
+        finally:
+            await bench.stop()
 
 
 @asynccontextmanager
-async def bench_and_events(answer_ms: int = 2000) -> AsyncIterator[tuple[TcpReaderDevice, Events]]:
+async def bench_and_events(answer_ms: int = 20_000) -> AsyncIterator[tuple[TcpReaderDevice, Events]]:
     async with device() as bench:
         client = TcpReader(
             "127.0.0.1",
@@ -73,7 +87,7 @@ def test_a_card_swapped_in_one_moment_is_two_cards() -> None:
 
 def test_a_silent_card_is_refused_in_time() -> None:
     async def run() -> None:
-        async with bench_and_events(answer_ms=100) as (bench, events):
+        async with bench_and_events(answer_ms=1_000) as (bench, events):
             bench.insert(SilentCard())
             refused = await events.next()
             assert isinstance(refused, CardRefused)
@@ -95,6 +109,90 @@ def test_a_reader_that_went_comes_back_with_the_card_that_lies_on_it() -> None:
             while not isinstance(again := await events.next(), ReaderUp):
                 assert isinstance(again, ReaderDown)
             assert isinstance(await events.next(), CardPresented)
+
+    asyncio.run(run())
+
+
+def test_a_reader_that_is_closed_at_any_moment_of_its_start_ends() -> None:
+    async def run(turns: int) -> list[ReaderEvent]:
+        async with device() as bench:
+            client = TcpReader(
+                "127.0.0.1", bench.port, profile=PROFILE, keys=KEYS, random_bytes=seeded(3), sleep=sleep_ms
+            )
+            told = [event async for event in _closed_after(client, turns)]
+            await client.close()
+            return told
+
+    for turns in range(12):
+        assert asyncio.run(run(turns)) in ([], [ReaderUp()]), f"closed after {turns} turns of the loop"
+
+
+def test_a_card_whose_answer_nobody_waits_for_any_more_is_over() -> None:
+    async def run() -> None:
+        asked = asyncio.Event()
+
+        async def hold(stream: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(bytes(Message(INSERTED, 1)))
+            for answer in ("6A82", "DEADBEEF9000"):  # a foreign card, and its UID
+                await read_message(stream)
+                writer.write(bytes(Message(APDU, 1, bytes.fromhex(answer))))
+            await read_message(stream)
+            asked.set()
+            await stream.read()
+            writer.close()
+
+        async with await asyncio.start_server(hold, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            client = TcpReader("127.0.0.1", port, profile=PROFILE, keys=KEYS, random_bytes=seeded(3), sleep=sleep_ms)
+            async with listening(client) as events:
+                assert await events.next() == ReaderUp()
+                assert isinstance(await events.next(), CardPresented)
+                asking = asyncio.create_task(client.resolve(RESOLVE))
+                await asked.wait()
+                asking.cancel()
+                await asyncio.gather(asking, return_exceptions=True)
+                again = await client.resolve(RESOLVE)  # the answer under way would be taken for this one's
+                assert isinstance(again, Unresolved)
+                assert again.error_kind == "card_removed"
+
+    asyncio.run(run())
+
+
+async def _closed_after(reader: CardReader, turns: int) -> AsyncIterator[ReaderEvent]:
+    """The events of a reader that is closed so many turns of the loop after they were first asked for."""
+
+    async def close() -> None:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await reader.close()
+
+    async with asyncio.timeout(DEADLINE_S):
+        closing_it = asyncio.create_task(close())
+        async for event in reader.events():
+            await closing_it  # whoever takes an event may take its time over it
+            yield event
+        await closing_it
+
+
+def test_a_reader_that_forgets_to_say_that_a_card_went_shows_two_cards_all_the_same() -> None:
+    async def run() -> None:
+        said = [Message(INSERTED, 1), Message(INSERTED, 2), Message(REMOVED, 2), Message(REMOVED, 2)]
+        told = asyncio.Event()
+
+        async def tell(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(b"".join(map(bytes, said)))
+            await told.wait()
+            writer.close()
+
+        async with await asyncio.start_server(tell, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            client = TcpReader("127.0.0.1", port, profile=PROFILE, keys=KEYS, random_bytes=seeded(3), sleep=sleep_ms)
+            async with listening(client) as events:
+                heard = [await events.next() for _ in range(5)]
+                told.set()
+                heard.append(await events.next())
+        kinds = [type(event) for event in heard]
+        assert kinds == [ReaderUp, CardRefused, CardRemoved, CardRefused, CardRemoved, ReaderDown]
 
     asyncio.run(run())
 
