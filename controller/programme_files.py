@@ -26,7 +26,7 @@ def programme_text(name: str, folder: Path) -> ProgrammeText:
         return checked(shipped_text(name), f"{name}.toml")
     path = folder / name
     try:
-        return checked(path.read_text(encoding="utf-8"), str(path))
+        return checked(path.read_text(encoding="utf-8-sig"), str(path))
     except UnicodeDecodeError as error:
         raise ProgrammeError(f"{path}: not UTF-8 text (byte {error.start}): save it as UTF-8") from error
     except OSError as error:

@@ -3,6 +3,7 @@
 The only place where programmes meet files: texts and lines go into `controller.domain.programmes` from here.
 """
 
+import contextlib
 import gc
 import sys
 from collections.abc import Iterable, Iterator
@@ -42,7 +43,7 @@ def show(name: str) -> None:
     """The TOML of a programme: a shipped name, or a file. Save it, change it, try it in the laboratory."""
     text, where = _text_of(name)
     _parse(text, where)
-    click.echo(text, nl=False)
+    _put([text.removesuffix("\n").encode()], sys.stdout.buffer)
 
 
 @programme.command("check")
@@ -77,6 +78,10 @@ def lab(name: str, events: Path, summary: bool) -> None:
             _write((line.encode() for line in laboratory.summary()), out)
     except LabError as error:
         _fail(str(error))
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _cannot_read(events, error)
 
 
 def shipped(name: str) -> Programme:
@@ -93,7 +98,7 @@ def _text_of(name: str) -> tuple[str, str]:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         _fail(f"{path}: not UTF-8 text (byte {error.start}): save it as UTF-8")
     except OSError as error:
@@ -112,7 +117,11 @@ def _open(path: Path) -> IO[bytes]:
     try:
         return path.open("rb")
     except OSError as error:
-        _fail(f"{path} cannot be read ({error.strerror}): expected a file of events, one JSON object a line")
+        _cannot_read(path, error)
+
+
+def _cannot_read(events: Path, error: OSError) -> NoReturn:
+    _fail(f"{events} cannot be read ({error.strerror}): expected a file of events, one JSON object a line")
 
 
 def _write(lines: Iterable[bytes], out: IO[bytes]) -> None:
@@ -124,12 +133,26 @@ def _write(lines: Iterable[bytes], out: IO[bytes]) -> None:
             waiting.append(line)
             size += len(line)
             if size >= FLUSH_BYTES:
-                out.writelines(_ended(waiting))
+                _put(waiting, out)
                 waiting.clear()
                 size = 0
-    finally:
-        out.writelines(_ended(waiting))
+    except LabError:
+        _put(waiting, out)
+        raise
+    _put(waiting, out)
+
+
+def _put(lines: list[bytes], out: IO[bytes]) -> None:
+    """Whoever closes a pipe has seen enough (click ends the command without a word); a full disk is told."""
+    try:
+        out.writelines(_ended(lines))
         out.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            out.close()  # or Python would try it again at its end, and complain in its own words
+        _fail(f"the answers cannot be written ({error.strerror}): make room, or write them elsewhere")
 
 
 def _ended(lines: list[bytes]) -> Iterator[bytes]:

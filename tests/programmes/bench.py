@@ -117,3 +117,15 @@ def lpg(**contract: Any) -> Lab:
     lab.do("card.issue", holder="C1", card="L1", product_set="lpg", plates=["34 ABC 12"])
     lab.do("card.issue", holder="C1", card="A1", product_set="automatic")
     return lab
+
+
+def redeem(lab: Lab, points: int = 10, at: str = "", **more: Any) -> tuple[str, str | None]:
+    """M1 pays diesel with points, by default with a one-time password: (result, reason)."""
+    more.setdefault("proof", {"otp": True})
+    return lab.reason("redeem", at, holder="M1", product="diesel", points=points, **more)
+
+
+def earned(answer: dict[str, Any]) -> tuple[int, str | None]:
+    """(points, reason) of a sale that stands."""
+    assert answer["result"] == "accepted"
+    return answer.get("points", 0), answer["reason"]

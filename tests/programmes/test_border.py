@@ -66,6 +66,8 @@ def event(event_type: str, **fields: Any) -> dict[str, Any]:
         (event("contract.close"), "contract", "either"),
         (event("period.close", period="2026-13"), "period", "2026-01a"),
         (event("period.close", period="2026-01c"), "period", "2026-01a"),
+        (event("period.close", period="9999-12"), "period", "2026-01a"),
+        (event("period.close", period="1899-12"), "period", "2026-01a"),
         (event("period.close", period="2026-01", contract="A", customer="C"), "customer", "either"),
         (event("claim.yes", plate="P", damaged_at="2026-01-05", repair_minor=1), "damaged_at", "offset"),
         (event("draw", seed="xyz", prizes=[]), "seed", "hex"),
@@ -109,6 +111,26 @@ def test_two_events_of_one_moment_are_good() -> None:
 @pytest.mark.parametrize("line", [b"{", b"[]", b"5", b'{"a":1} {"b":2}', b"\xff", b'{"at": "\xff"}', b"[" * 5000])
 def test_what_is_no_object_of_json_is_an_error_naming_the_line(line: bytes) -> None:
     assert error(line).startswith("events.jsonl, line 1")
+
+
+def test_the_mark_that_some_programs_put_before_text_is_passed_over() -> None:
+    """A byte order mark stands at the beginning of a file only."""
+    line = b"\xef\xbb\xbf" + json.dumps(event("clock")).encode()
+    assert len(list(Laboratory(shipped("opet-kart")).answers([line], "x"))) == 1
+    assert error(event("clock"), line).startswith("events.jsonl, line 2: not a line of JSON")
+
+
+def test_what_no_book_can_hold_stops_the_run() -> None:
+    """A discount of 10,000,000,000,000 TL a litre, and as many litres."""
+    most = 10**15
+    lines: list[dict[str, Any]] = [
+        {"type": "contract.open", "customer": "C", "discount": {"per_litre_minor": most}},
+        {"type": "card.issue", "holder": "C", "card": "K"},
+        {"type": "sale", **SALE, "card": "K", "product": "autogas", "volume_ml": most},
+    ]
+    events = [json.dumps({"at": AT, "ref": str(number), **line}).encode() for number, line in enumerate(lines)]
+    with pytest.raises(LabError, match=r"^x, line 3: .* too large"):
+        list(Laboratory(shipped("lpg-pass")).answers(events, "x"))
 
 
 def test_empty_lines_are_passed_over_and_counted() -> None:

@@ -215,6 +215,19 @@ def test_a_sale_of_a_closed_month_that_is_reversed_corrects_the_discount_by_a_ne
     assert lab.postings[: len(before)] == before
 
 
+def test_an_order_published_after_a_month_was_closed_changes_nothing_of_it() -> None:
+    """Nor does it where a sale of the month is reversed then: the order that decided corrects."""
+    lab = cng(paid_in=2_000)
+    gas(lab, 5_000, 1_000)
+    gas(lab, 200, 1_000, ref="s1")
+    assert close(lab, "2026-02-01T00:00:00")["balances"] == {MONEY: 5_200 * 120}
+    tiers = [{"from_ml": 0, "discount_per_m3_minor": 1}]
+    lab.do("order.publish", order="O2", valid_from="2026-01-31", tiers=tiers)
+    assert close(lab, "")["balances"] == {MONEY: 5_200 * 120}
+    assert lab.do("sale.reverse", sale="s1")["balances"] == {MONEY: 5_000 * 120 + 1_000}
+    assert close(lab, "")["act"]["order"] == "O1"
+
+
 def test_a_card_of_a_closed_contract_gets_nothing_until_it_is_opened_again() -> None:
     lab = cng(paid_in=1_000)
     lab.do("contract.close", contract="A")

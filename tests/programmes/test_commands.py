@@ -1,5 +1,6 @@
 """forecourt programme: list, show, check, lab."""
 
+import io
 import json
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from controller.office.programme_commands import programme
-from controller.programme_files import SHIPPED
+from controller.programme_files import SHIPPED, programme_text, shipped_text, version_of
 
 AT = "2026-01-05T10:00:00+03:00"
 ENROL = {"at": AT, "type": "member.enrol", "ref": "e1", "member": "M1", "kind": "person", "consents": []}
@@ -73,6 +74,62 @@ def test_a_wrong_file_is_refused_with_file_key_and_what_was_expected(
         assert says in refused.stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "old", "new", "says"),
+    [
+        ("petrolimex-id", "points = 50", "#", "earn[0].points: 0: expected a number above zero for kind steps"),
+        ("petrolimex-id", "every_minor", "# every_minor", "earn[0].every_minor: 0: expected a number above zero"),
+        ("petrolimex-id", "[[purse]]", "[[draw]]", "draw[0].name: there is no such key"),
+        ("lpg-pass", 'product_sets = ["lpg"]', 'product_sets = ["lgp"]', "claim[0].product_sets: 'lgp': expected"),
+        ("lpg-pass", 'product_sets = ["lpg"]', 'product_sets = ["lgp"]', "product set: automatic, lpg"),
+        (
+            "lpg-pass",
+            'from = 2010-01-01                     # illustrative\nname = "lpg"',
+            'from = 2020-01-01\nname = "lpg"',
+            "product_set: expected one with default = true on 2010-01-01: it is for cards that name none",
+        ),
+    ],
+)
+def test_a_wrong_file_names_the_key_that_is_wrong(name: str, old: str, new: str, says: str, tmp_path: Path) -> None:
+    file, text = tmp_path / "mine.toml", run("show", name).stdout
+    assert old in text
+    file.write_text(text.replace(old, new), encoding="utf-8")
+    refused = run("check", str(file))
+    assert refused.exit_code == 2
+    assert says in refused.stderr
+
+
+def test_an_earning_to_a_purse_where_there_is_none(tmp_path: Path) -> None:
+    file, text = tmp_path / "mine.toml", run("show", "petrolimex-id").stdout
+    start, end = text.index("[[purse]]"), text.index("[[earn]]")
+    file.write_text(text[:start] + text[end:], encoding="utf-8")
+    assert "earn[0].purse: 'fuel': expected the name of a purse, and there is none" in run("check", str(file)).stderr
+
+
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    """As some editors save it."""
+    file = tmp_path / "mine.toml"
+    file.write_text(run("show", "lpg-pass").stdout, encoding="utf-8-sig")
+    assert run("check", str(file)).exit_code == 0
+    read = programme_text("mine.toml", tmp_path)
+    assert read.version == version_of(shipped_text("lpg-pass"))
+
+
+@pytest.mark.parametrize("words", [["lab", "opet-kart", "-", "--summary"], ["show", "opet-kart"]])
+def test_what_cannot_be_written_is_said(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As on a full disk."""
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        monkeypatch.setattr("sys.stdout", full)
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(LINES.encode())))
+        with pytest.raises(SystemExit) as stopped:
+            programme.main(words, standalone_mode=False)
+        monkeypatch.undo()
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err.startswith("the answers cannot be written (No space left on device)")
+
+
 def test_a_file_that_is_not_there_or_no_text(tmp_path: Path) -> None:
     missing = run("lab", str(tmp_path / "none.toml"), "-", given="")
     assert missing.exit_code == 2
@@ -83,6 +140,9 @@ def test_a_file_that_is_not_there_or_no_text(tmp_path: Path) -> None:
     events = run("lab", "opet-kart", str(tmp_path / "none.jsonl"))
     assert (events.exit_code, events.stdout) == (2, "")
     assert "none.jsonl cannot be read" in events.stderr
+    events = run("lab", "opet-kart", "/proc/self/mem")  # it can be opened, and its first byte not be read
+    assert (events.exit_code, events.stdout) == (2, "")
+    assert "/proc/self/mem cannot be read" in events.stderr
 
 
 def test_the_laboratory_answers_line_by_line(tmp_path: Path) -> None:

@@ -42,6 +42,18 @@ def test_each_kind_of_card_buys_its_products_only(card: str, product: str, reaso
     assert (answer["result"], answer["reason"]) == ("declined" if reason else "accepted", reason)
 
 
+def test_a_sale_too_small_for_a_rebate_still_names_the_account() -> None:
+    lab = lpg()
+    answer = autogas(lab, volume_ml=13, ref="s1")
+    assert answer["balances"] == {"rebate:C1:2026-01": 0}
+    assert "rebate_minor" not in answer
+    autogas(lab)
+    assert autogas(lab, volume_ml=13)["balances"] == {"rebate:C1:2026-01": 3_000}
+    lines = lab.do("period.close", "2026-02-01T00:00:00", customer="C1", period="2026-01")["statement"]["lines"]
+    assert [line["discount_minor"] for line in lines] == [0, 3_000, 0]
+    assert lab.do("sale.reverse", sale="s1")["balances"] == {"rebate:C1:2026-01": 3_000}
+
+
 def test_an_automatic_card_accrues_nothing() -> None:
     answer = lpg().sale(card="A1")
     assert (answer["result"], answer["reason"], answer["balances"]) == ("accepted", None, {})

@@ -95,8 +95,14 @@ class Model:
         self.expire(at.date())
 
     def expire(self, today: date) -> None:
-        for points in [*self.purses.values(), *(points for points, _ in self.vouchers.values())]:
-            points.expire(FOREVER if self.cancelled else today)
+        for made, _ in self.vouchers.values():
+            for lot, points in made.free.items():
+                if lot <= today:
+                    # What a voucher still holds expires in its purse: nothing of it was spent.
+                    self.purses["fuel"].put(lot, points)
+                    made.free[lot] = 0
+        for purse in self.purses.values():
+            purse.expire(FOREVER if self.cancelled else today)
 
     def purse(self, product: str) -> Points:
         if self.programme != "opet-kart":

@@ -274,6 +274,25 @@ def test_a_voucher_of_two_years_loses_what_expires_first_and_keeps_the_rest() ->
     assert redeem(lab, 200, proof) == ("accepted", None)
 
 
+def test_what_expired_in_a_voucher_was_not_spent(fleet: Lab) -> None:
+    """A sale that is reversed after its points expired costs nothing, though a voucher held some of them."""
+    fleet.sale(100_000, ref="s2", card="K1", paid="electronic")
+    voucher(fleet, 700)
+    redeem(fleet, 200, {"voucher": "V1", "driver_pin": "ok"})
+    fleet.at = "2024-03-31T00:00:00"
+    assert fleet.do("sale.reverse", sale="s2")["balances"]["points:M1:fuel"] == 0
+    assert fleet.do("sale.reverse", sale="e4")["balances"]["points:M1:fuel"] == -200
+
+
+def test_a_sale_reversed_while_a_voucher_holds_its_points_is_a_debt_until_the_voucher_expires(fleet: Lab) -> None:
+    voucher(fleet, 300)
+    answer = fleet.do("sale.reverse", sale="e4")
+    assert answer["balances"] == {"points:M1:fuel": 0, "available:M1:fuel": -300}
+    fleet.sale(20_000, at="2024-01-05T10:00:00", card="K1", paid="electronic")
+    answer = fleet.do("clock", "2024-03-31T00:00:00")
+    assert answer["balances"] == {"points:M1:fuel": 100, "available:M1:fuel": 100, "voucher:V1": 0}
+
+
 def test_points_are_available_until_the_last_second_of_30_march() -> None:
     lab = petrolimex("2022-06-01T12:00:00")
     lab.sale(100_000, card="K1", paid="electronic")

@@ -53,6 +53,16 @@ def test_points_of_a_cancelled_membership_are_deleted_by_a_switch(switch: str, l
     assert lab.reason("redeem", **SPEND) == ("declined", "inactive_cancelled")
 
 
+def test_a_shorter_time_of_inactivity_holds_from_its_day_also_for_those_who_were_given_a_longer_one() -> None:
+    rule = "\n[[inactivity]]\nfrom = {}\nmonths = {}\ndelete_points = true\n"
+    later = rule.format("2026-02-01", 12) + rule.format("2026-09-01", 3)
+    lab = member_of(shipped_text("positive-card") + later)
+    lab.sale(card="K1")
+    assert lab.do("clock", "2026-08-31T23:59:59")["balances"] == {}
+    assert lab.do("clock", "2026-09-01T00:00:00")["balances"]["points:M1:fuel"] == 0
+    assert lab.sale(card="K1")["reason"] == "inactive_cancelled"
+
+
 def test_the_shipped_file_deletes_the_points_of_an_inactive_member() -> None:
     assert "delete_points = true" in shipped_text("positive-card")
 
@@ -127,3 +137,46 @@ basis_points = 200
     assert lab.do("sale.reverse", sale="s1")["points"] == -1_000
     lab.do("clock", "2026-03-31T00:00:00")
     assert lab.balance("points:M1:fuel") == 2_000
+
+
+@pytest.mark.parametrize(("minute", "reason"), [("08", "suspended"), ("20", None)])
+def test_a_card_that_is_shown_afterwards_was_where_the_sale_was_made_when_it_was_made(
+    minute: str, reason: str | None
+) -> None:
+    lab = member_of(shipped_text("positive-card") + "\n[[present_after]]\nfrom = 2020-01-01\n")
+    lab.sale(ref="s1", station="S1")
+    assert lab.sale(at=f"2026-01-05T10:{minute}:00", card="K1", station="S2")["reason"] is None
+    assert lab.do("present.after", f"2026-01-05T10:{minute}:30", card="K1", sale="s1")["reason"] == reason
+    # The later sale stays the one that the next is compared with.
+    assert lab.sale(at="2026-01-05T10:23:00", card="K1", station="S2")["reason"] == reason
+
+
+def test_points_go_to_the_purse_that_the_rule_of_earning_names() -> None:
+    """Also where the product itself is paid from another purse, or from none."""
+    rule = '\n[[earn]]\nfrom = 2020-01-01\nname = "{0}"\npurse = "{0}"\nproducts = ["{1}"]\n'
+    rule += 'kind = "percent"\nbasis_points = 50\n'
+    petrol = rule.format("petrol", "cng")
+    lab = member_of(shipped_text("opet-kart") + petrol + rule.format("autogas", "gasoline"))
+    assert lab.sale(card="K1", product="cng")["balances"]["points:M1:petrol"] == 500
+    assert lab.sale(card="K1", product="gasoline")["balances"]["points:M1:autogas"] == 500
+    assert lab.reason("redeem", **{**SPEND, "product": "gasoline"}) == ("accepted", None)
+
+
+@pytest.mark.parametrize(
+    ("name", "event", "fields"),
+    [
+        ("positive-card", "adjust.fault", {"member": "M1", "fault_in_journal": True, "approved_by_second": True}),
+        ("petrolimex-id", "voucher.create", {"organisation": "M1", "voucher": "V1", "user_may_manage": True}),
+    ],
+)
+def test_before_the_purse_begins_nothing_goes_into_it(name: str, event: str, fields: dict[str, str | bool]) -> None:
+    text = shipped_text(name)
+    for since in ("2010-01-01", "2021-01-01"):
+        text = text.replace(f"[[purse]]\nfrom = {since}", "[[purse]]\nfrom = 2024-01-01")
+    lab = Lab(toml=text, at="2023-12-05T10:00:00")
+    lab.member(card="K1", kind="organisation")
+    lab.do("member.verify", member="M1")
+    answer = lab.sale(card="K1")
+    assert (answer["result"], answer["reason"], answer["balances"]) == ("accepted", "product_not_allowed", {})
+    assert lab.reason(event, points=1, **fields) == ("declined", "not_offered")
+    assert lab.sale(card="K1", at="2024-01-01T00:00:00")["points"] > 0

@@ -16,8 +16,9 @@ from controller.domain.programmes.today import DayUse
 MS_PER_MINUTE = 60_000
 
 
-def watch(books: Books, holder: Holder, token: str, station: str, volume_ml: int) -> None:
-    """Look at a sale before it earns: one that is suspicious suspends its holder, and notes what was gained."""
+def watch(books: Books, holder: Holder, token: str, station: str, volume_ml: int, at_ms: int) -> None:
+    """Look at a sale of `at_ms` before it earns: one that is suspicious suspends its holder, and notes what was
+    gained."""
     rule = books.rules.abuse
     if rule is None or holder.suspended:
         return
@@ -25,8 +26,8 @@ def watch(books: Books, holder: Holder, token: str, station: str, volume_ml: int
     gained = list(use.numbers) if use is not None else []
     seen = books.seen.get(token) if token else None
     suspicious = (use.volume_ml if use is not None else 0) + volume_ml > rule.tank_ml_a_day
-    if seen is not None and seen.at_ms >= holder.reviewed_ms and _distant(rule, seen.station, station):
-        near_in_time = books.now_ms - seen.at_ms < rule.minutes_between_stations * MS_PER_MINUTE
+    if seen is not None and seen.sale >= holder.reviewed_sales and _distant(rule, seen.station, station):
+        near_in_time = abs(at_ms - seen.at_ms) < rule.minutes_between_stations * MS_PER_MINUTE
         suspicious = suspicious or near_in_time
         if near_in_time and seen.sale not in gained:
             gained.append(seen.sale)
@@ -47,7 +48,7 @@ def review(books: Books, event: Review) -> Answer:
     holder.suspended = False
     holder.gained = ()
     # What was reviewed is not found again by the next sale.
-    holder.reviewed_ms = books.now_ms + 1
+    holder.reviewed_sales = len(books.sales.names)
     use = books.day_use.get(holder.index)
     if use is not None:
         books.day_use[holder.index] = DayUse(use.points, use.sales, 0, use.numbers)

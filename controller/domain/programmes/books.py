@@ -116,20 +116,20 @@ class Books:
         """From now on, look whether a member has bought for long enough."""
         if self.programme.file.inactivity:
             months = min(rule.months for rule in self.programme.file.inactivity)
-            due = self.time.months_later(holder.last_purchase_ms, months)
-            heapq.heappush(self._idle, (due, holder.index))
-            self._next_ms = min(self._next_ms, due)
+            look = self._day_of(self.time.months_later(holder.last_purchase_ms, months))
+            heapq.heappush(self._idle, (look, holder.index))
+            self._next_ms = min(self._next_ms, look)
 
     def _look_at_idle(self, holder: Holder) -> None:
         rule = self.rules.inactivity
-        if rule is None:
+        due = NEVER_MS if rule is None else self.time.months_later(holder.last_purchase_ms, rule.months)
+        if rule is None or due > self.now_ms:
+            # The next rule may have a shorter time.
             day = self.programme.next_change(self.day)
-            if day is not None:
-                heapq.heappush(self._idle, (self.time.midnight(day), holder.index))
-            return
-        due = self.time.months_later(holder.last_purchase_ms, rule.months)
-        if due > self.now_ms:
-            heapq.heappush(self._idle, (due, holder.index))
+            look = due if due == NEVER_MS else self._day_of(due)
+            look = look if day is None else min(look, self.time.midnight(day))
+            if look < NEVER_MS:
+                heapq.heappush(self._idle, (look, holder.index))
             return
         holder.cancelled = True
         holder.deleted = rule.delete_points
@@ -138,6 +138,12 @@ class Books:
                 for account in (purse, *purse.vouchers):
                     account.closed = True
                     self.settle(account, DUE)
+
+    def _day_of(self, due_ms: int) -> int:
+        """When to look at a member who is due then: as its day begins, for a later purchase may be due earlier on the
+        same day, where a month is too short for its own; once that day has begun, when it is due."""
+        begins_ms = self.time.midnight(self.time.local(due_ms).toordinal())
+        return begins_ms if begins_ms > self.now_ms else due_ms
 
     def next_due_ms(self) -> int:
         """When something expires, or a member is looked at for inactivity, next; NEVER_MS for never."""
@@ -171,7 +177,13 @@ class Books:
             self._expiring[expiry_ms].append(account)
 
     def settle(self, account: LotAccount, ref: str) -> None:
-        """Let what is due in an account expire."""
+        """Let what is due in an account expire; a voucher's in its purse, where that lot's sales and debts are."""
+        if isinstance(account, Voucher):
+            for expiry_ms, points in account.hand_back(self.now_ms):
+                self.move_points(ref, account, account.purse.name, -points)
+                # The posting has both legs.
+                account.purse.add(expiry_ms, points)
+            account = account.purse
         change = account.settle(self.now_ms)
         if change:
             contra = "company:deleted" if account.closed else "company:expired"

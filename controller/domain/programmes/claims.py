@@ -59,13 +59,13 @@ def dispute(books: Books, event: Dispute) -> Answer:
 
 def adjust_fault(books: Books, event: AdjustFault) -> Answer:
     """Points by hand, where the station's journal shows that a reader or POS was out of order."""
-    rule = books.rules.fault
-    if rule is None:
+    rule, purses = books.rules.fault, books.rules.purses
+    if rule is None or not purses:
         return decline(books, event, Reason.NOT_OFFERED)
     holder = books.holder_of.get(event.member)
     if holder is None or holder.kind not in ("person", "organisation"):
         return decline(books, event, Reason.HOLDER_UNKNOWN)
-    purse = books.purse(holder, next(iter(books.rules.purses)))
+    purse = books.purse(holder, next(iter(purses)))
     books.look_at_points(purse)
     reason: Reason | None = None
     if holder.cancelled:

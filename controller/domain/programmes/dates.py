@@ -14,6 +14,8 @@ NEVER_MS = 1 << 60
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
 _PERIOD = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])([ab]?)")
+FIRST_YEAR, LAST_YEAR = 1900, 2900
+"""Beyond them, days and expiries would leave the calendar."""
 HALF_DAY = 15
 """The last day of a month's first half."""
 
@@ -86,7 +88,7 @@ class Period:
 def parse_period(text: str) -> Period:
     """ "2026-01", "2026-01a" (1 to 15) or "2026-01b". ValueError if it is none."""
     found = _PERIOD.fullmatch(text)
-    if found is None or found[1] == "0000":
+    if found is None or not FIRST_YEAR <= int(found[1]) <= LAST_YEAR:
         raise ValueError(f"expected a period such as 2026-01, 2026-01a or 2026-01b, got {text!r}")
     year, month = int(found[1]), int(found[2])
     last = HALF_DAY if found[3] == "a" else monthrange(year, month)[1]

@@ -19,6 +19,7 @@ from controller.domain.programmes import (
     redeeming,
     reversing,
     sales,
+    unlocking,
     vouchers,
 )
 from controller.domain.programmes.answering import accept
@@ -88,6 +89,7 @@ _HANDLERS: dict[type[AnyEvent], Callable[[Books, Any], Answer]] = {
     ClaimYes: claims.claim_repair,
     AdjustFault: claims.adjust_fault,
     ClockTick: accept,
+    unlocking.UnlockPin: unlocking.unlock,
     HoldDraw: draw.hold_draw,
 }
 

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from controller.domain.programmes.dates import parse_period
+from controller.domain.programmes.dates import FIRST_YEAR, LAST_YEAR, parse_period
 from controller.domain.programmes.rules import MOST, Count, HolderKind, Positive, Product, TenderKind, Tier
 
 Id = Annotated[str, msgspec.Meta(min_length=1)]
@@ -276,10 +276,6 @@ AnyEvent = (
     | ClockTick
     | HoldDraw
 )
-
-
-FIRST_YEAR, LAST_YEAR = 1900, 2900
-"""Beyond them, days and expiries would leave the calendar."""
 
 
 class FieldError(ValueError):

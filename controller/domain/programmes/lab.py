@@ -3,6 +3,7 @@
 Lines of bytes in, lines of bytes out, one after the other. Knows no file: the command reads and prints.
 """
 
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
@@ -32,7 +33,8 @@ class Laboratory:
         """The answer to each line, in order. LabError at the first line that is no good event."""
         before = _LONG_AGO
         decide = self.engine.decide
-        for number, line in enumerate(lines, 1):
+        for number, given in enumerate(lines, 1):
+            line = given.removeprefix(BOM_UTF8) if number == 1 else given
             if line.isspace() or not line:
                 continue
             try:
@@ -45,6 +47,10 @@ class Laboratory:
             except FieldError as error:
                 field = f", field {error.field}" if error.field else ""
                 raise LabError(f"{where}, line {number}{field}: {error}") from error
+            except OverflowError as error:
+                raise LabError(
+                    f"{where}, line {number}: what this event moves or earns is too large to book"
+                ) from error
             yield _encode(answer)
 
     def summary(self) -> Iterator[str]:

@@ -9,9 +9,11 @@ import copy
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 
+import msgspec
+
 from controller.domain.programmes.answers import Answer
 from controller.domain.programmes.engine import Engine
-from controller.domain.programmes.events import AnyEvent, FieldError, Redeem
+from controller.domain.programmes.events import AnyEvent, FieldError, Redeem, Sale
 from controller.domain.programmes.ledger import Leg, Posting
 from controller.domain.programmes.programme import Programme
 
@@ -110,6 +112,21 @@ class AccountHistory:
                 made += self._append(event, at_ms, booked_ms, answers)
         self.postings.extend(made)
         return made, answers
+
+    def rename_plate(self, known_as: str, plate: str, booked_ms: int) -> list[Posting]:
+        """Sales were taken with a stand-in for a plate that is known now: rate them with it. The new postings."""
+        places = [
+            place for place, (_, event) in enumerate(self._since) if isinstance(event, Sale) and event.plate == known_as
+        ]
+        for place in places:
+            at_ms, event = self._since[place]
+            self._since[place] = (at_ms, msgspec.structs.replace(event, plate=plate))
+        if not places:
+            return []
+        first_ms, first = self._since[places[0]]
+        made = self._rerate(places[0], first, first_ms, booked_ms, facts=True)
+        self.postings.extend(made)
+        return made
 
     def take_snapshot(self) -> None:
         """Forget the events until now: none older than the last is taken any more."""

@@ -92,6 +92,14 @@ class LotAccount:
                 change -= left
         return change
 
+    def hand_back(self, now_ms: int) -> list[Piece]:
+        """Empty the lots that are due, for another account to let expire."""
+        due = [lot for lot in self.lots if lot.net > 0 and (self.closed or lot.expiry_ms <= now_ms)]
+        pieces = [(lot.expiry_ms, lot.net) for lot in due]
+        for lot in due:
+            lot.net = 0
+        return pieces
+
     @property
     def last_expiry_ms(self) -> int:
         return self.lots[-1].expiry_ms if self.lots else 0

@@ -36,7 +36,7 @@ class Holder:
         "pin_wrong",
         "plates",
         "purses",
-        "reviewed_ms",
+        "reviewed_sales",
         "surname",
         "suspended",
         "verified",
@@ -61,7 +61,8 @@ class Holder:
         self.pin_wrong = 0
         self.last_purchase_ms = at_ms
         """Of the last purchase, else of the enrolment."""
-        self.reviewed_ms = 0
+        self.reviewed_sales = 0
+        """How many sales the books had when a person last looked: the watch asks of later ones."""
         self.gained: tuple[int, ...] = ()
         """Sales whose points a reviewer may take back."""
         self.purses: dict[str, Purse] = {}

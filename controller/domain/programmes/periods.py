@@ -78,12 +78,13 @@ def _discount(books: Books, holder: Holder, period: Period) -> Outcome:
     end_ms = books.time.midnight(period.last_day + 1)
     if not contract.was_valid_with_prepayment(end_ms):
         return Outcome(Reason.CONTRACT_NOT_VALID, 0, None)
-    act = _act(books, holder, period.month, period.name, _order(books, period.last_day))
+    order = _order(books, period.last_day)
+    act = _act(books, holder, period.month, period.name, order)
     if act is None:
         return Outcome(Reason.BELOW_FIRST_TIER, 0, None)
     if contract.balance_after(period.month) < 0:
         return Outcome(Reason.NEGATIVE_BALANCE, 0, None)
-    return Outcome(None, -act.difference_minor, act)
+    return Outcome(None, -act.difference_minor, act, order)
 
 
 def _order(books: Books, day: int) -> Order | None:
@@ -120,17 +121,20 @@ def _act(books: Books, holder: Holder, month: int, name: str, order: Order | Non
 
 
 def correct(books: Books, ref: str, holder: Holder, month: int) -> None:
-    """A sale of a month was reversed: where the month is closed with a discount, post the difference to what is due."""
+    """A sale of a month was reversed: where the month is closed with a discount, post the difference to what is due.
+
+    By the order that decided then: one that was published since changes nothing of a closed month.
+    """
     contract = holder.contract
     assert contract is not None
     outcome = contract.closed.get(month)
     if outcome is None or outcome.reason is not None:
         return
     period = parse_period(f"{month // 12:04}-{month % 12 + 1:02}")
-    act = _act(books, holder, month, period.name, _order(books, period.last_day))
+    act = _act(books, holder, month, period.name, outcome.order)
     due = 0 if act is None else -act.difference_minor
     books.move_money(ref, holder, "company:discount", due - outcome.discount_minor)
-    contract.closed[month] = Outcome(None, due, act)
+    contract.closed[month] = Outcome(None, due, act, outcome.order)
 
 
 def _price(books: Books, amount_minor: int, volume_ml: int) -> str:

@@ -6,6 +6,7 @@ Balances are the ledger's; what is kept here is what the ledger forgets: how the
 from dataclasses import dataclass, field
 
 from controller.domain.programmes.answers import Act
+from controller.domain.programmes.orders import Order
 from controller.domain.programmes.reasons import Reason
 
 
@@ -19,11 +20,12 @@ class Volume:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How the closing of a month ended."""
+    """How the closing of a month ended. `order`: the one that decided, where a discount was due."""
 
     reason: Reason | None
     discount_minor: int
     act: Act | None
+    order: Order | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,9 @@ class RuleSet:
     spent_before: bool
     purses: dict[str, PurseRule]
     purse_of: dict[str, str]
-    """By product."""
+    """By product: what it is paid from."""
+    earns_into: dict[str, str]
+    """By product: where its points go; empty where no purse is there for them."""
     earn: dict[str, tuple[EarnRule, ...]]
     """By product."""
     expiry: ExpiryRule | None
@@ -167,15 +169,21 @@ def _by_key(rules: Iterable[_AnyRule], key: Callable[[_AnyRule], str], day: int)
 
 def _rules_on(file: ProgrammeFile, day: int) -> RuleSet:
     purses = _by_key(file.purse, lambda rule: rule.name, day)
-    earn = _by_key(file.earn, lambda rule: rule.name, day)
+    purse_of: dict[str, str] = {product: purse.name for purse in purses.values() for product in purse.products}
+    by_name = _by_key(file.earn, lambda rule: rule.name, day).values()
+    earn: dict[str, tuple[EarnRule, ...]] = {
+        product: tuple(rule for rule in by_name if product in rule.products) for product in PRODUCTS
+    }
+    earns_into = {product: rules[0].purse if rules else purse_of.get(product, "") for product, rules in earn.items()}
     begun = [rule for rule in file.stage if rule.since.toordinal() <= day]
     return RuleSet(
         stage=_in_force(file.stage, day),
         earned_before=any(rule.earning for rule in begun),
         spent_before=any(rule.spending for rule in begun),
         purses=purses,
-        purse_of={product: purse.name for purse in purses.values() for product in purse.products},
-        earn={product: tuple(rule for rule in earn.values() if product in rule.products) for product in PRODUCTS},
+        purse_of=purse_of,
+        earns_into={product: name if name in purses else "" for product, name in earns_into.items()},
+        earn=earn,
         expiry=_in_force(file.expiry, day),
         inactivity=_in_force(file.inactivity, day),
         membership=_in_force(file.membership, day) or MembershipRule(since=date.min),
@@ -220,6 +228,7 @@ def _check(file: ProgrammeFile, where: str) -> Programme:
             if rule.until is not None and rule.until <= rule.since:
                 raise wrong(f"{field.name}[{index}].until", f"{rule.until}: expected a day after from ({rule.since})")
     _check_earning(file, wrong)
+    _check_claims(file, wrong)
     _check_dates(file, wrong)
     programme = Programme(file, currency, zone)
     _check_purses(programme, wrong)
@@ -231,11 +240,27 @@ def _check_earning(file: ProgrammeFile, wrong: _Wrong) -> None:
     for index, rule in enumerate(file.earn):
         key = f"earn[{index}]"
         if rule.purse not in purses:
-            raise wrong(f"{key}.purse", f"{rule.purse!r}: expected the name of a purse: {', '.join(sorted(purses))}")
+            raise wrong(f"{key}.purse", f"{rule.purse!r}: expected the name of a purse{_names(purses)}")
         if rule.kind == "percent" and not 1 <= rule.basis_points <= BASIS_POINTS:
             raise wrong(f"{key}.basis_points", f"{rule.basis_points}: expected 1 to {BASIS_POINTS} for kind percent")
-        if rule.kind == "steps" and not (rule.points and rule.every_minor):
-            raise wrong(f"{key}.every_minor", "expected points and every_minor above zero for kind steps")
+        for name in ("points", "every_minor") if rule.kind == "steps" else ():
+            if not getattr(rule, name):
+                raise wrong(f"{key}.{name}", "0: expected a number above zero for kind steps")
+
+
+def _check_claims(file: ProgrammeFile, wrong: _Wrong) -> None:
+    sets = {rule.name for rule in file.product_set}
+    for index, rule in enumerate(file.claim):
+        for name in rule.product_sets:
+            if name not in sets:
+                key = f"claim[{index}].product_sets"
+                raise wrong(key, f"{name!r}: expected the name of a product set{_names(sets)}")
+
+
+def _names(known: Iterable[str]) -> str:
+    """For the end of a message: which names there are."""
+    names = ", ".join(sorted(known))
+    return f": {names}" if names else ", and there is none"
 
 
 def _check_dates(file: ProgrammeFile, wrong: _Wrong) -> None:
@@ -264,4 +289,5 @@ def _check_purses(programme: Programme, wrong: _Wrong) -> None:
                 raise wrong("earn", f"{product} earns to {names}: expected one purse for a product")
         defaults = [name for name, kind in rules.product_sets.items() if kind.default]
         if rules.product_sets and len(defaults) != 1:
-            raise wrong("product_set", "expected one with default = true: it is for cards that name none")
+            on = f"on {date.fromordinal(day)}: it is for cards that name none"
+            raise wrong("product_set", f"expected one with default = true {on}")

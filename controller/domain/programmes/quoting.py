@@ -88,7 +88,7 @@ def quote(rules: RuleSet, sale: SaleFacts, standing: Standing) -> Quote:
         return Quote(True, declined)
     if not standing.holder:
         return Quote(False, standing.token_reason)
-    purse = rules.purse_of.get(sale.product, "")
+    purse = rules.earns_into[sale.product]
     reason = _earns_nothing(rules, sale, standing, purse)
     if reason is not None:
         return Quote(False, reason, purse)
@@ -109,12 +109,17 @@ def points_for(rules: RuleSet, sale: SaleFacts) -> int:
     return sum(_points(rule, sale) for rule in special or rules_here if special or not rule.cards)
 
 
+def accrues(rules: RuleSet, standing: Standing) -> bool:
+    """Whether sales by this token accrue the contract's discount, be it nothing for a drop."""
+    kind = rules.product_sets.get(standing.product_set)
+    by_contract = rules.rebate is not None and standing.discount is not None
+    return by_contract and standing.by_card and kind is not None and kind.rebate
+
+
 def rebate_for(rules: RuleSet, sale: SaleFacts, standing: Standing) -> int:
     """The contract's discount on this sale, rounded down."""
-    if rules.rebate is None or standing.discount is None or not standing.by_card:
-        return 0
-    discount, kind = standing.discount, rules.product_sets.get(standing.product_set)
-    if kind is None or not kind.rebate:
+    discount = standing.discount
+    if discount is None or not accrues(rules, standing):
         return 0
     if discount.per_litre_minor is not None:
         return sale.volume_ml * discount.per_litre_minor // MILLI
@@ -169,11 +174,12 @@ def _earns_nothing(rules: RuleSet, sale: SaleFacts, standing: Standing, purse: s
         return reason
     if sale.elsewhere and rules.membership.own_stations_only:
         return Reason.NOT_OFFERED
-    return _without_purse(rules, purse)
+    return _without_purse(rules, sale.product, purse)
 
 
-def _without_purse(rules: RuleSet, purse: str) -> Reason | None:
-    return Reason.PRODUCT_NOT_ALLOWED if rules.purses and not purse else None
+def _without_purse(rules: RuleSet, product: Product, purse: str) -> Reason | None:
+    has_points = rules.purses or rules.earn[product]
+    return Reason.PRODUCT_NOT_ALLOWED if has_points and not purse else None
 
 
 def _points(rule: EarnRule, sale: SaleFacts) -> int:

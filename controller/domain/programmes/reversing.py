@@ -40,7 +40,9 @@ def reverse(books: Books, event: ReverseSale) -> Answer:
         books.move_debt(event.ref, holder, -debt)
     taken = take_back(books, event.ref, number) if holder.kind in ("person", "organisation") else 0
     use = books.day_use.get(holder.index)
-    if use is not None and books.time.day(sales.at_ms[number]) == books.time.day(books.now_ms):
+    today = books.time.day(sales.at_ms[number]) == books.time.day(books.now_ms)
+    # A review begins the day's volume anew: what was sold before it is not in it.
+    if use is not None and today and number >= holder.reviewed_sales:
         use.volume_ml = max(use.volume_ml - sales.volume_ml[number], 0)
     return accept(books, event, points=-taken) if taken else accept(books, event)
 
@@ -78,13 +80,12 @@ def put_back(books: Books, ref: str, number: int) -> None:
 
 
 def _rebate_back(books: Books, ref: str, holder: Holder, number: int) -> None:
-    rebate = books.sales.earned[number]
-    if rebate:
-        books.sales.earned[number] = 0
-        day = books.time.local(books.sales.at_ms[number]).toordinal()
-        # The contract may have been opened again since, with periods of another length.
-        half = number in books.rebates.get((holder.index, period_name(day, True)), ())
-        books.move_rebate(ref, holder, period_name(day, half), -rebate)
+    rebate, books.sales.earned[number] = books.sales.earned[number], 0
+    day = books.time.local(books.sales.at_ms[number]).toordinal()
+    # The contract may have been opened again since, with periods of another length.
+    for period in (period_name(day, True), period_name(day, False)):
+        if number in books.rebates.get((holder.index, period), ()):
+            books.move_rebate(ref, holder, period, -rebate)
 
 
 def _gas_back(books: Books, ref: str, holder: Holder, number: int) -> None:

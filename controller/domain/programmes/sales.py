@@ -11,7 +11,7 @@ from controller.domain.programmes.dates import period_name
 from controller.domain.programmes.events import PresentAfter, Sale
 from controller.domain.programmes.ledger import MONEY
 from controller.domain.programmes.members import APP, Card, Holder
-from controller.domain.programmes.quoting import Quote, SaleFacts, Standing, quote
+from controller.domain.programmes.quoting import Quote, SaleFacts, Standing, accrues, quote
 from controller.domain.programmes.reasons import Reason
 from controller.domain.programmes.rules import PRODUCTS
 from controller.domain.programmes.sale_book import CARD_SHOWN, NOBODY, OWN_NETWORK, PAID_AND_GONE, REVERSED
@@ -26,8 +26,6 @@ def sell(books: Books, event: Sale, *, delivered: bool = False) -> Answer:
     shown = shown_at(books, event)
     facts = facts_of(event, shown, code_given=delivered)
     holder = shown.holder
-    if holder is not None and books.keeps_day_use and not holder.cancelled:
-        watch(books, holder, shown.token, event.station, event.volume_ml)
     standing = standing_of(books, shown, watched=books.keeps_day_use)
     quoted = quote(books.rules, facts, standing)
     if quoted.declined:
@@ -35,6 +33,13 @@ def sell(books: Books, event: Sale, *, delivered: bool = False) -> Answer:
             _look_at(books, holder, quoted)
         if not delivered:
             return decline(books, event, quoted.reason or Reason.REFUSED)
+    # Fuel that was refused is in no tank: only now is the sale watched.
+    if holder is not None and books.keeps_day_use and not holder.cancelled:
+        watch(books, holder, shown.token, event.station, event.volume_ml, books.now_ms)
+        if holder.suspended and not standing.suspended:
+            standing = standing_of(books, shown, watched=True)
+            quoted = quote(books.rules, facts, standing)
+    if quoted.declined:
         quoted = Quote(False, quoted.reason, rebate_minor=0)
     return _post(books, event, facts, shown, standing, quoted)
 
@@ -72,11 +77,12 @@ def _post(books: Books, event: Sale, facts: SaleFacts, shown: Shown, standing: S
     if quoted.points:
         _earn(books, event.ref, holder, quoted.purse, quoted.points)
         more["points"] = quoted.points
-    if quoted.rebate_minor:
+    if quoted.rebate_minor or (quoted.reason is None and accrues(rules, standing)):
         period = period_name(books.day, holder.half)
         books.move_rebate(event.ref, holder, period, quoted.rebate_minor)
         books.rebates.setdefault((holder.index, period), []).append(number)
-        more["rebate_minor"] = quoted.rebate_minor
+        if quoted.rebate_minor:
+            more["rebate_minor"] = quoted.rebate_minor
     if holder.kind == "contract":
         _deliver_gas(books, event, facts, holder, number)
     if facts.pay_and_go_minor and rules.pay_and_go is not None:
@@ -100,7 +106,7 @@ def _post(books: Books, event: Sale, facts: SaleFacts, shown: Shown, standing: S
     if books.keeps_day_use:
         _note_day(books, holder, event.volume_ml, number, quoted.points)
         if rules.abuse is not None:
-            books.seen[shown.token] = Seen(event.station, books.now_ms, number)
+            _note_seen(books, shown.token, Seen(event.station, books.now_ms, number))
     if quoted.provisional:
         more["provisional"] = True
     return accept(books, event, reason, **more)
@@ -122,8 +128,8 @@ def present_after(books: Books, event: PresentAfter) -> Answer:
     if number is None or number in sales.redemptions:
         return decline(books, event, Reason.SALE_UNKNOWN)
     product = PRODUCTS[sales.product[number]]
-    purse = books.rules.purse_of.get(product)
-    if purse is not None:
+    purse = books.rules.earns_into[product]
+    if purse:
         books.look_at_points(books.purse(holder, purse))
     if sales.is_flagged(number, CARD_SHOWN):
         return decline(books, event, Reason.ALREADY_PRESENTED)
@@ -144,7 +150,7 @@ def present_after(books: Books, event: PresentAfter) -> Answer:
     )
     station = sales.station_of(number)
     if books.keeps_day_use and not holder.cancelled:
-        watch(books, holder, shown.token, station, facts.volume_ml)
+        watch(books, holder, shown.token, station, facts.volume_ml, sales.at_ms[number])
     quoted = quote(books.rules, facts, standing_of(books, shown, watched=books.keeps_day_use))
     if quoted.declined:
         return decline(books, event, quoted.reason or Reason.REFUSED)
@@ -161,7 +167,7 @@ def present_after(books: Books, event: PresentAfter) -> Answer:
     if books.keeps_day_use:
         _note_day(books, holder, facts.volume_ml, number, quoted.points)
         if books.rules.abuse is not None:
-            books.seen[shown.token] = Seen(station, sales.at_ms[number], number)
+            _note_seen(books, shown.token, Seen(station, sales.at_ms[number], number))
     return accept(books, event, quoted.reason, points=quoted.points or UNSET)
 
 
@@ -208,6 +214,13 @@ def _charge(
     books.move_debt(ref, holder, facts.pay_and_go_minor)
     books.sales.debts[number] = more["debt_minor"] = facts.pay_and_go_minor
     return Reason.CHARGE_FAILED
+
+
+def _note_seen(books: Books, token: str, now: Seen) -> None:
+    """Where a token was last. A card shown afterwards may have been somewhere else since its sale."""
+    before = books.seen.get(token)
+    if before is None or before.at_ms <= now.at_ms:
+        books.seen[token] = now
 
 
 def _note_day(books: Books, holder: Holder, volume_ml: int, number: int, points: int) -> None:

@@ -13,7 +13,7 @@ from controller.domain.programmes.reasons import Reason
 
 def create(books: Books, event: CreateVoucher) -> Answer:
     """Take points out of the available ones of the programme's first purse, with the lots they came from."""
-    if books.rules.voucher is None:
+    if books.rules.voucher is None or not books.rules.purses:
         return decline(books, event, Reason.NOT_OFFERED)
     holder = books.holder_of.get(event.organisation)
     if holder is None or holder.kind != "organisation":
