@@ -51,4 +51,4 @@ def test_three_wrong_ones_or_five_minutes_end_it() -> None:
 
 def test_a_phone_that_nobody_knows_is_refused() -> None:
     lane = PhoneLane()
-    assert lane.says(bytes(8), "000000") == "card_unknown"
+    assert lane.says(bytes(8), "000000") == Reason.PHONE_NOT_PROVEN, "in the words for any other"

@@ -6,47 +6,62 @@ Amounts are minor units of the programme's currency, volumes thousandths of a li
 import msgspec
 
 from controller.domain.programmes.answers import Act, StatementLine
+from sync.hq.programmes.office_asks import (
+    AgainAnswer,
+    AgainAsk,
+    OfficeAnswer,
+    OfficeAsk,
+    ProgrammeAsk,
+    SplitAnswer,
+    SplitAsk,
+    TogetherAnswer,
+    TogetherAsk,
+    UnlockAsk,
+)
 from sync.hq.programmes.vat import VatLine
 
 
-class _Ask(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="do"):
-    programme: str
-
-
-class EnterAsk(_Ask, frozen=True, tag="enter"):
+class EnterAsk(ProgrammeAsk, frozen=True, tag="enter"):
     """`lines`: events, one a line; `where`: what to call them in messages."""
 
     where: str
     lines: str
 
 
-class BalancesAsk(_Ask, frozen=True, tag="balances"):
+class BalancesAsk(ProgrammeAsk, frozen=True, tag="balances"):
     holder: str = ""
 
 
-class StatementAsk(_Ask, frozen=True, tag="statement"):
+class StatementAsk(ProgrammeAsk, frozen=True, tag="statement"):
     customer: str
     period: str
 
 
-class ActAsk(_Ask, frozen=True, tag="act"):
+class IssueAsk(ProgrammeAsk, frozen=True, tag="issue"):
+    """Issue a rebate statement: from then on it stays as it is. Once; the same again is answered by what was issued."""
+
+    customer: str
+    period: str
+
+
+class ActAsk(ProgrammeAsk, frozen=True, tag="act"):
     contract: str
     period: str
 
 
-class PostAsk(_Ask, frozen=True, tag="post"):
+class PostAsk(ProgrammeAsk, frozen=True, tag="post"):
     """Post what stations sent, and what is due. Is done by itself after each batch of a running headquarters."""
 
 
-class ListAsk(_Ask, frozen=True, tag="list"):
+class ListAsk(ProgrammeAsk, frozen=True, tag="list"):
     pass
 
 
-class VatAsk(_Ask, frozen=True, tag="vat"):
+class VatAsk(ProgrammeAsk, frozen=True, tag="vat"):
     period: str
 
 
-class PinAsk(_Ask, frozen=True, tag="pin"):
+class PinAsk(ProgrammeAsk, frozen=True, tag="pin"):
     """Set what a PIN is checked by: of an organisation, or of a voucher's driver."""
 
     name: str
@@ -54,7 +69,7 @@ class PinAsk(_Ask, frozen=True, tag="pin"):
     voucher: bool = False
 
 
-class AllotAsk(_Ask, frozen=True, tag="allot"):
+class AllotAsk(ProgrammeAsk, frozen=True, tag="allot"):
     """Set points of a voucher apart at a station; below zero, take them back. `name`: the office's own name of it."""
 
     voucher: str
@@ -63,13 +78,13 @@ class AllotAsk(_Ask, frozen=True, tag="allot"):
     points: int
 
 
-class ClaimsAsk(_Ask, frozen=True, tag="claims"):
+class ClaimsAsk(ProgrammeAsk, frozen=True, tag="claims"):
     """Claims for repairs: those that are open, or all of them."""
 
     all: bool = False
 
 
-class FindingAsk(_Ask, frozen=True, tag="finding"):
+class FindingAsk(ProgrammeAsk, frozen=True, tag="finding"):
     """What an independent body found of a claim. `by`: who that is."""
 
     claim: str
@@ -77,11 +92,13 @@ class FindingAsk(_Ask, frozen=True, tag="finding"):
     by: str
 
 
-class OdditiesAsk(_Ask, frozen=True, tag="oddities"):
-    """Rows of stations that could not be posted as they are."""
+class OdditiesAsk(ProgrammeAsk, frozen=True, tag="oddities"):
+    """Rows of stations that could not be posted as they are; with `all` also those that were posted again since."""
+
+    all: bool = False
 
 
-class MemberAsk(_Ask, frozen=True, tag="member"):
+class MemberAsk(ProgrammeAsk, frozen=True, tag="member"):
     """All of one member, for who answers them. `name`: of the member, or a card, a phone or a plate of theirs."""
 
     name: str
@@ -91,15 +108,21 @@ Ask = (
     EnterAsk
     | BalancesAsk
     | StatementAsk
+    | IssueAsk
     | ActAsk
     | PostAsk
     | ListAsk
     | VatAsk
     | PinAsk
+    | UnlockAsk
+    | OfficeAsk
     | AllotAsk
     | ClaimsAsk
     | FindingAsk
     | OdditiesAsk
+    | AgainAsk
+    | TogetherAsk
+    | SplitAsk
     | MemberAsk
 )
 
@@ -136,8 +159,33 @@ class TaxedLine(msgspec.Struct, frozen=True):
     discount_vat_minor: int
 
 
+class Correction(msgspec.Struct, frozen=True):
+    """What a statement that was issued says otherwise of a sale than is known now. The card is masked.
+
+    `of`: its period; `statement`: its number. `why`: `late` (it stood in none), `reversed`, or `rated anew`: then only
+    the difference stands here.
+    """
+
+    of: str
+    statement: int
+    why: str
+    sale: str
+    at: str
+    card: str
+    plate: str | None
+    station: str
+    product: str
+    volume_ml: int
+    amount_minor: int
+    discount_minor: int
+
+
 class StatementAnswer(msgspec.Struct, frozen=True):
-    """A rebate statement. Cards are masked. `open`: the period is not over, and more may come."""
+    """A rebate statement. Cards are masked. `open`: the period is not over, and more may come.
+
+    The sums are those of `lines`; `vat` and `due_minor`, what is to be invoiced, are with `corrections`. `number` is 0
+    and the last three are empty before it is issued; `document` is the text as it was issued.
+    """
 
     programme: str
     customer: str
@@ -151,6 +199,12 @@ class StatementAnswer(msgspec.Struct, frozen=True):
     volume_ml: int
     amount_minor: int
     discount_minor: int
+    corrections: tuple[Correction, ...] = ()
+    due_minor: int = 0
+    number: int = 0
+    issued: str = ""
+    fingerprint: str = ""
+    document: str = ""
 
 
 class ActAnswer(msgspec.Struct, frozen=True):
@@ -184,7 +238,10 @@ class VatAnswer(msgspec.Struct, frozen=True):
 
 
 class PinAnswer(msgspec.Struct, frozen=True):
+    """`locked`: by wrong PINs, and it stays so."""
+
     name: str
+    locked: bool = False
 
 
 class StationPart(msgspec.Struct, frozen=True):
@@ -240,12 +297,16 @@ class FindingAnswer(msgspec.Struct, frozen=True):
 
 
 class Oddity(msgspec.Struct, frozen=True):
-    """A row, named by its station and its place in that station's journal, and what is the matter with it."""
+    """A row, named by its station and its place in that station's journal, and what is the matter with it.
+
+    `again`: when it was posted again; empty while it waits for a person.
+    """
 
     station: str
     row: str
     what: str
     at: str
+    again: str = ""
 
 
 class OdditiesAnswer(msgspec.Struct, frozen=True):
@@ -309,9 +370,13 @@ DeskAnswer = (
     | ListAnswer
     | VatAnswer
     | PinAnswer
+    | OfficeAnswer
+    | TogetherAnswer
+    | SplitAnswer
     | AllotAnswer
     | ClaimsAnswer
     | FindingAnswer
     | OdditiesAnswer
+    | AgainAnswer
     | MemberAnswer
 )

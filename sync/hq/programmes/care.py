@@ -14,6 +14,7 @@ from controller.domain.programmes.lots import LotAccount
 from controller.domain.programmes.members import Holder
 from controller.domain.programmes.rules import PRODUCTS
 from controller.domain.programmes.sale_book import REVERSED
+from controller.domain.programmes.unlocking import is_locked
 from controller.domain.tokens import mask_card, mask_voucher
 from sync.hq.programmes.asks import Balance, CardShown, LotShown, MemberAnswer, SaleShown
 from sync.hq.programmes.routing import CARD, HOLDER, PHONE, PLATE
@@ -56,7 +57,7 @@ def shown(books: Books, holder: Holder, balances: tuple[Balance, ...]) -> Member
         holder.kind,
         " ".join(filter(None, (holder.name, holder.surname))),
         mask_card(holder.phone) if holder.phone else "",
-        tuple(_state(holder)),
+        tuple(_state(books, holder)),
         tuple(
             CardShown(mask_card(card.number), "replaced" if card.replaced else "lost" if card.blocked else "active")
             for card in mine
@@ -73,10 +74,14 @@ def _masked(balance: Balance) -> Balance:
     return msgspec.structs.replace(balance, account=f"{kind}:{mask_voucher(name)}") if kind == "voucher" else balance
 
 
-def _state(holder: Holder) -> Iterator[str]:
+def _state(books: Books, holder: Holder) -> Iterator[str]:
     for name in ("activated", "verified", "cancelled", "suspended"):
         if getattr(holder, name):
             yield name
+    if is_locked(books, holder):
+        yield "PIN locked"
+    for purse in holder.purses.values():
+        yield from (f"voucher {mask_voucher(each.id)} locked" for each in purse.vouchers if is_locked(books, each))
     if holder.contract is not None:
         yield "open" if holder.contract.is_open else "closed"
 

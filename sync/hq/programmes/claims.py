@@ -19,12 +19,13 @@ from sync.hq.programmes.asks import (
     FindingAnswer,
     FindingAsk,
     OdditiesAnswer,
+    OdditiesAsk,
     Oddity,
 )
 from sync.hq.programmes.keeping import Keeping
 from sync.hq.programmes.ledger import ProgrammeLedger
 from sync.hq.programmes.statements import FOR_EVER_MS, DeskError
-from sync.hq.programmes.tables import findings, oddities
+from sync.hq.programmes.tables import findings, oddities, posted_again
 
 FINDING_LETTERS, BY_LETTERS = 2_000, 200
 
@@ -81,17 +82,16 @@ def record_finding(db: sa.Connection, ledger: ProgrammeLedger, ask: FindingAsk, 
     return FindingAnswer(ask.claim)
 
 
-def odd_rows(db: sa.Connection, ledger: ProgrammeLedger) -> OdditiesAnswer:
+def odd_rows(db: sa.Connection, ledger: ProgrammeLedger, ask: OdditiesAsk) -> OdditiesAnswer:
     """What could not be posted as it is, by the time at which it was seen."""
-    local = LocalTime(ledger.programme.zone)
-    query = sa.select(oddities).where(oddities.c.programme == ledger.programme.name)
-    rows = db.execute(query.order_by(oddities.c.at_ms, oddities.c.station_id, oddities.c.seq))
-    return OdditiesAnswer(
-        tuple(
-            Oddity(row.station_id, RowName(bytes(row.epoch), row.seq).text, row.what, local.text(row.at_ms))
-            for row in rows
-        )
-    )
+    local, found = LocalTime(ledger.programme.zone), []
+    for table in (oddities, posted_again) if ask.all else (oddities,):
+        for row in db.execute(sa.select(table).where(table.c.programme == ledger.programme.name)):
+            again = "" if table is oddities else local.text(row.again_ms)
+            name = RowName(bytes(row.epoch), row.seq).text
+            odd = Oddity(row.station_id, name, row.what, local.text(row.at_ms), again)
+            found.append((row.at_ms, row.station_id, row.seq, again, odd))
+    return OdditiesAnswer(tuple(odd for *_, odd in sorted(found, key=lambda each: each[:4])))
 
 
 def _evidence(books: Books, ref: str) -> Evidence:

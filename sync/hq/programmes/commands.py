@@ -31,6 +31,7 @@ from sync.hq.programmes.asks import (
     EnterAsk,
     FindingAnswer,
     FindingAsk,
+    IssueAsk,
     ListAnswer,
     ListAsk,
     MemberAnswer,
@@ -45,6 +46,17 @@ from sync.hq.programmes.asks import (
     StatementAsk,
     VatAnswer,
     VatAsk,
+)
+from sync.hq.programmes.office_asks import (
+    AgainAnswer,
+    AgainAsk,
+    OfficeAnswer,
+    OfficeAsk,
+    SplitAnswer,
+    SplitAsk,
+    TogetherAnswer,
+    TogetherAsk,
+    UnlockAsk,
 )
 from sync.hq.programmes.opening import open_desk
 from sync.hq.programmes.statements import DeskError
@@ -99,8 +111,20 @@ def balances(config_path: Path, as_json: bool, programme: str, holder: str) -> N
 @click.option("--customer", required=True, help="Whose contract.")
 @_programme
 def statement(config_path: Path, as_json: bool, period: str, customer: str, programme: str) -> None:
-    """Print a customer's rebate statement of a period, line by line, with the tax."""
+    """Print a customer's rebate statement of a period, line by line, with the tax; one that was issued, as it was."""
     answer = _ask(config_path, StatementAsk(programme, customer, period), StatementAnswer)
+    _say(answer, showing.statement_lines(answer), as_json)
+
+
+@programme_group.command("issue")
+@_config_option
+@_json_option
+@_period_option
+@click.option("--customer", required=True, help="Whose contract.")
+@_programme
+def issue(config_path: Path, as_json: bool, period: str, customer: str, programme: str) -> None:
+    """Issue a customer's rebate statement of a period that is over, and print it. From then on it stays as it is."""
+    answer = _ask(config_path, IssueAsk(programme, customer, period), StatementAnswer)
     _say(answer, showing.statement_lines(answer), as_json)
 
 
@@ -157,13 +181,35 @@ def vat(config_path: Path, as_json: bool, period: str, programme: str) -> None:
 @click.argument("name")
 def pin(config_path: Path, voucher: bool, programme: str, name: str) -> None:
     """Set the PIN of an organisation, or of a voucher's driver. It is not shown, and only a verifier is kept."""
-    typed = click.prompt("PIN", hide_input=True, confirmation_prompt=True)
-    try:
-        verifier = make_verifier(typed, MachineRandomness().random_bytes(SALT_BYTES))
-    except ValueError as error:
-        _fail(str(error))
-    _ask(config_path, PinAsk(programme, name, verifier, voucher), PinAnswer)
+    answer = _ask(config_path, PinAsk(programme, name, _typed_pin(), voucher), PinAnswer)
     click.echo(f"the PIN of {name} is set")
+    if answer.locked:
+        click.echo("it is locked by wrong PINs: see `forecourt hq programme unlock`", err=True)
+
+
+@programme_group.command("unlock")
+@_config_option
+@click.option("--voucher", is_flag=True, help="NAME is a voucher: unlock its driver's PIN.")
+@click.option("--new-pin", is_flag=True, help="Set a new PIN, too. It is asked for, and not shown.")
+@click.option("--by", required=True, help="Who unlocks it.")
+@click.option("--why", required=True, help="Why. Both are kept for ever: see `office`.")
+@_programme
+@click.argument("name")
+def unlock(config_path: Path, voucher: bool, new_pin: bool, by: str, why: str, programme: str, name: str) -> None:
+    """Unlock the PIN of an organisation, or of a voucher's driver, that wrong ones have locked."""
+    verifier = _typed_pin() if new_pin else ""
+    _ask(config_path, UnlockAsk(programme, name, by, why, voucher, verifier), PinAnswer)
+    click.echo(f"the PIN of {name} is unlocked{', and is a new one' if new_pin else ''}")
+
+
+@programme_group.command("office")
+@_config_option
+@_json_option
+@_programme
+def office(config_path: Path, as_json: bool, programme: str) -> None:
+    """Show what persons of the office did that no event says: who, when and why."""
+    answer = _ask(config_path, OfficeAsk(programme), OfficeAnswer)
+    _say(answer, showing_people.office_lines(answer), as_json)
 
 
 @programme_group.command("allot", context_settings={"ignore_unknown_options": True})
@@ -205,11 +251,51 @@ def finding(config_path: Path, by: str, programme: str, claim: str, finding: str
 @programme_group.command("oddities")
 @_config_option
 @_json_option
+@click.option("--all", "every", is_flag=True, help="Also those that were posted again since.")
 @_programme
-def oddities(config_path: Path, as_json: bool, programme: str) -> None:
+def oddities(config_path: Path, as_json: bool, every: bool, programme: str) -> None:
     """Show rows of stations that could not be posted as they are, and why."""
-    answer = _ask(config_path, OdditiesAsk(programme), OdditiesAnswer)
+    answer = _ask(config_path, OdditiesAsk(programme, every), OdditiesAnswer)
     _say(answer, showing_people.oddities_lines(answer), as_json)
+
+
+@programme_group.command("again")
+@_config_option
+@click.option("--all", "every", is_flag=True, help="All rows that can be posted now.")
+@_programme
+@click.argument("rows", metavar="[STATION/ROW]...", nargs=-1)
+def again(config_path: Path, every: bool, programme: str, rows: tuple[str, ...]) -> None:
+    """Post rows again that stand under `oddities`, when what was missing is in hq.toml. Each once, for ever."""
+    answer = _ask(config_path, AgainAsk(programme, rows, every), AgainAnswer)
+    for each in answer.posted:
+        click.echo(f"{each.row}: posted as {', '.join(each.refs)}")
+    if not answer.posted:
+        click.echo("nothing was posted")
+
+
+@programme_group.command("together")
+@_config_option
+@_json_option
+@_programme
+@click.argument("name")
+def together(config_path: Path, as_json: bool, programme: str, name: str) -> None:
+    """Show who is one account with NAME (a member's, or a card, a phone or a plate), and what they share."""
+    answer = _ask(config_path, TogetherAsk(programme, name), TogetherAnswer)
+    _say(answer, showing_people.together_lines(answer), as_json)
+
+
+@programme_group.command("split")
+@_config_option
+@click.option("--to", required=True, help="The member whose it is.")
+@click.option("--from", "since", required=True, help="The first day, such as 2026-01-31.")
+@click.option("--by", required=True, help="Who splits it.")
+@click.option("--why", required=True, help="Why. Both are kept for ever: see `office`.")
+@_programme
+@click.argument("phone")
+def split(config_path: Path, to: str, since: str, by: str, why: str, programme: str, phone: str) -> None:
+    """Let a PHONE that several members gave be one's from a day on. What was posted stays."""
+    answer = _ask(config_path, SplitAsk(programme, phone, to, since, by, why), SplitAnswer)
+    click.echo(f"{answer.phone} is {answer.holder}'s from {answer.since} on")
 
 
 @programme_group.command("member")
@@ -239,6 +325,15 @@ def _ask(config_path: Path, ask: Ask, kind: type[_T]) -> _T:
                 store.close()
         return msgspec.json.decode(told, type=kind)
     except (ConfigError, DeskError, StoreError, msgspec.DecodeError) as error:
+        _fail(str(error))
+
+
+def _typed_pin() -> str:
+    """What a new PIN is checked by."""
+    typed = click.prompt("PIN", hide_input=True, confirmation_prompt=True)
+    try:
+        return make_verifier(typed, MachineRandomness().random_bytes(SALT_BYTES))
+    except ValueError as error:
         _fail(str(error))
 
 

@@ -19,6 +19,7 @@ from controller.domain.programmes.late import LateUndoes
 from controller.domain.programmes.members import Holder
 from controller.domain.programmes.programme import Programme
 from controller.domain.programmes.rules import Product
+from sync.hq.programmes.again import post_again
 from sync.hq.programmes.apart import Apart
 from sync.hq.programmes.asks import (
     ActAnswer,
@@ -34,12 +35,12 @@ from sync.hq.programmes.asks import (
     EnterAnswer,
     EnterAsk,
     FindingAsk,
+    IssueAsk,
     ListAnswer,
     ListAsk,
     MemberAnswer,
     MemberAsk,
     OdditiesAsk,
-    PinAnswer,
     PinAsk,
     PostAnswer,
     PostAsk,
@@ -50,13 +51,17 @@ from sync.hq.programmes.asks import (
 )
 from sync.hq.programmes.care import holder_of, names_like, shown
 from sync.hq.programmes.claims import claims, odd_rows, record_finding
+from sync.hq.programmes.deeds import deeds, set_pin, unlock_pin
+from sync.hq.programmes.issuing import issue, stated
 from sync.hq.programmes.keeping import Keeping
 from sync.hq.programmes.ledger import OWN_REFS, NewEvent, ProgrammeLedger, RefTaken
 from sync.hq.programmes.listing import COLUMNS, rows_of, vouchers_of
+from sync.hq.programmes.office_asks import AgainAsk, OfficeAsk, SplitAsk, TogetherAnswer, TogetherAsk, UnlockAsk
 from sync.hq.programmes.posting import Posting
 from sync.hq.programmes.routing import HOLDER, VOUCHER
 from sync.hq.programmes.secrets_kept import SecretsKept
-from sync.hq.programmes.statements import DeskError, act, masked, statement, vat_of
+from sync.hq.programmes.splitting import Splits, split, together
+from sync.hq.programmes.statements import DeskError, act, masked, vat_of
 from sync.hq.programmes.tables import REF_LETTERS, metadata
 from sync.hq.programmes.vat import VatRate
 from sync.hq.programmes.vouchers import allot, check_cancelled
@@ -110,6 +115,8 @@ class Desk:
                 return self._balances(ask, now_ms)
             case StatementAsk():
                 return self._statement(ask, now_ms)
+            case IssueAsk():
+                return self._issue(ask, now_ms)
             case ActAsk():
                 return self._act(ask)
             case PostAsk():
@@ -117,7 +124,14 @@ class Desk:
             case ListAsk():
                 return self._list(ask, now_ms)
             case PinAsk():
-                return self._pin(ask)
+                with self._commit() as db:
+                    return set_pin(db, self.ledger(ask.programme), ask)
+            case UnlockAsk():
+                ledger = self.ledger(ask.programme)
+                return self._step(ledger, partial(unlock_pin, ledger=ledger, ask=ask, now_ms=now_ms))
+            case OfficeAsk():
+                with self._commit() as db:
+                    return deeds(db, self.ledger(ask.programme), ask)
             case AllotAsk():
                 return self._allot(ask, now_ms)
             case ClaimsAsk():
@@ -128,7 +142,16 @@ class Desk:
                     return record_finding(db, self.ledger(ask.programme), ask, now_ms)
             case OdditiesAsk():
                 with self._commit() as db:
-                    return odd_rows(db, self.ledger(ask.programme))
+                    return odd_rows(db, self.ledger(ask.programme), ask)
+            case AgainAsk():
+                ledger, posting = self.ledger(ask.programme), self._postings[ask.programme]
+                work = partial(post_again, ledger=ledger, posting=posting, ask=ask, now_ms=now_ms)
+                return self._step(ledger, work)
+            case TogetherAsk():
+                return self._together(ask, now_ms)
+            case SplitAsk():
+                with self._commit() as db:
+                    return split(db, self.ledger(ask.programme), ask, now_ms)
             case MemberAsk():
                 return self._member(ask, now_ms)
             case VatAsk():
@@ -239,7 +262,8 @@ class Desk:
         ledger = self.ledger(ask.programme)
         self._step(ledger, lambda db: ledger.come_to(db, now_ms))
         with self._commit() as db:
-            for name in names_like(ask.name):
+            splits = Splits(db, ask.programme)
+            for name in [splits.name_at(name, now_ms) for name in names_like(ask.name)]:
                 history = ledger.at(db, name)
                 holder = None if history is None else holder_of(history.engine.books, name)
                 if history is not None and holder is not None:
@@ -247,24 +271,31 @@ class Desk:
                     return shown(history.engine.books, holder, tuple(Balance(*each) for each in found))
         raise DeskError(f"{ask.programme} knows no member, card, phone or plate {ask.name}")
 
+    def _together(self, ask: TogetherAsk, now_ms: int) -> TogetherAnswer:
+        ledger = self.ledger(ask.programme)
+        with self._commit() as db:
+            found = (ledger.at(db, name) for name in names_like(ask.name))
+            history = next((each for each in found if each is not None), None)
+            if history is None:
+                raise DeskError(f"{ask.programme} knows no member, card, phone or plate {ask.name}")
+            return together(history.engine.books, Splits(db, ask.programme), now_ms)
+
     def _statement(self, ask: StatementAsk, now_ms: int) -> StatementAnswer:
         ledger = self.ledger(ask.programme)
         with self._commit() as db:
-            return statement(*self._holder(db, ledger, ask.customer), ask, self._vat, now_ms)
+            return stated(db, *self._holder(db, ledger, ask.customer), ask, self._vat, now_ms)
+
+    def _issue(self, ask: IssueAsk, now_ms: int) -> StatementAnswer:
+        """With all that stations have sent by now."""
+        ledger = self.ledger(ask.programme)
+        self.post(ask.programme, now_ms)
+        with self._commit() as db:
+            return issue(db, *self._holder(db, ledger, ask.customer), ask, self._vat, now_ms)
 
     def _act(self, ask: ActAsk) -> ActAnswer:
         ledger = self.ledger(ask.programme)
         with self._commit() as db:
             return act(*self._holder(db, ledger, ask.contract), ask)
-
-    def _pin(self, ask: PinAsk) -> PinAnswer:
-        ledger = self.ledger(ask.programme)
-        name = (VOUCHER if ask.voucher else HOLDER) + ask.name
-        with self._commit() as db:
-            if ledger.at(db, name) is None:
-                raise DeskError(f"{ask.programme} knows no {ask.name}: enter it first")
-            SecretsKept(db, ask.programme).keep_verifier(name, ask.verifier)
-        return PinAnswer(ask.name)
 
     def _allot(self, ask: AllotAsk, now_ms: int) -> AllotAnswer:
         ledger = self.ledger(ask.programme)
@@ -279,9 +310,10 @@ class Desk:
         with self._commit() as db:
             kept = SecretsKept(db, ask.programme)
             pins = {name: kept.versioned(VOUCHER + name) for name in Apart(db, ask.programme).vouchers()}
+            split_phones = Splits(db, ask.programme).now(now_ms)
             for history in ledger.every(db):
                 books = history.engine.books
-                rows = [*rows_of(books, self._grades, as_of), *vouchers_of(books, pins, as_of)]
+                rows = [*rows_of(books, self._grades, split_phones, as_of), *vouchers_of(books, pins, as_of)]
                 found += [tuple(row.get(column, "") for column in COLUMNS) for row in rows]
         return ListAnswer(COLUMNS, tuple(sorted(found)))
 

@@ -6,7 +6,7 @@ and calls `forget` where the transaction came to nothing. Knows no station's row
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -24,14 +24,15 @@ from controller.domain.programmes.events import (
     PresentAfter,
     Redeem,
     ReverseSale,
-    decode,
 )
 from controller.domain.programmes.late import AccountHistory
 from controller.domain.programmes.ledger import Posting
 from controller.domain.programmes.programme import Programme
 from controller.domain.programmes.reasons import Reason
+from controller.domain.programmes.unlocking import UnlockPin
 from sync.hq.programmes.keeping import FOR_ALL, Keeping, KeptEvent
-from sync.hq.programmes.routing import SALE, is_for_all, names_of, token_key_of
+from sync.hq.programmes.routing import PLATE, SALE, is_for_all, names_of, token_key_of
+from sync.hq.programmes.stand_ins import unknown_plate, with_plates
 from sync.hq.programmes.tables import REF_LETTERS
 
 EVENTS_KEPT = 200_000
@@ -44,6 +45,8 @@ OWN_REFS = "time/"
 STATION = "station"
 """The source of what a station's journal says: it happened."""
 _json = msgspec.json.Encoder()
+_kept: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent | UnlockPin)
+"""What is kept was checked when it came, and has one kind more than what is entered."""
 
 
 class RefTaken(ValueError):
@@ -137,7 +140,8 @@ class ProgrammeLedger:
             return
         for account, lines in keeping.events_of(missing).items():
             history = AccountHistory(self.programme)
-            known = [(at_ms, decode(line), granted) for at_ms, line, granted in lines]
+            known = [(at_ms, decode_kept(line), granted) for at_ms, line, granted in lines]
+            known = with_plates(keeping, known)
             granted = [event.ref for _, event, granted in known if granted]
             history.resume([(at_ms, event) for at_ms, event, _ in known], granted)
             self._accounts[account] = history
@@ -220,17 +224,31 @@ class _Batch:
             if touched_by[-1] is None:
                 found[SALE + event.sale] = self._account(SALE + event.sale)
                 touched_by.append(found[SALE + event.sale])
+        stand_ins = self._stand_ins(found)
+        touched_by += [self._account(PLATE + stand_in) for stand_in in stand_ins]
         # What was said of this sale before it came.
         touched_by.append(self._account(SALE + event.ref))
         touched = sorted({account for account in touched_by if account is not None})
         account = touched[0] if touched else self._keeping.next_account()
         if len(touched) > 1:
             self._bring_together(account, touched[1:])
+        for stand_in, plate in stand_ins.items():
+            self._flush()
+            history = self._ledger.account(self._keeping, account)
+            self._made += history.rename_plate(stand_in, plate, self._booked_ms)
+            history.postings.clear()
         for name, known in found.items():
             if known is None:
                 self._keeping.keep_name(name, account, self._ledger.key_of(name))
                 self._accounts[name] = account
         self.take_for(account, new)
+
+    def _stand_ins(self, found: Mapping[str, int | None]) -> dict[str, str]:
+        """By what stood in their place in sales: plates that are told now for the first time."""
+        new = [name for name, known in found.items() if known is None and name.startswith(PLATE)]
+        keys = {name.removeprefix(PLATE): self._ledger.key_of(name) for name in new}
+        stand_ins = {unknown_plate(key): plate for plate, key in keys.items() if key is not None}
+        return {stand_in: plate for stand_in, plate in stand_ins.items() if self._account(PLATE + stand_in) is not None}
 
     def take_for(self, account: int, new: NewEvent) -> None:
         self._of_ref[new.event.ref] = account
@@ -373,6 +391,11 @@ class _Batch:
 def _some_of(accounts: Sequence[int]) -> Iterator[Sequence[int]]:
     for start in range(0, len(accounts), ACCOUNTS_AT_ONCE):
         yield accounts[start : start + ACCOUNTS_AT_ONCE]
+
+
+def decode_kept(line: bytes) -> AnyEvent:
+    """An event of the table."""
+    return _kept.decode(line)
 
 
 def at_text(local: LocalTime, at_ms: int) -> str:

@@ -30,8 +30,13 @@ COLUMNS = (
 )
 
 
-def rows_of(books: Books, grades: Mapping[str, Product], as_of: str) -> Iterator[dict[str, str]]:
-    """Rows of an account's cards, plates and phones, but for those that no station can read. `as_of`: ISO 8601."""
+def rows_of(
+    books: Books, grades: Mapping[str, Product], split: Mapping[str, str], as_of: str
+) -> Iterator[dict[str, str]]:
+    """Rows of an account's cards, plates and phones, but for those that no station can read. `as_of`: ISO 8601.
+
+    `split`: phones that are another's than who gave them first, with whose.
+    """
     for card in books.cards.values():
         row = {"card": card.number, "status": "stopped" if card.blocked else "active"}
         if _readable(check_card_number, card.number):
@@ -46,7 +51,9 @@ def rows_of(books: Books, grades: Mapping[str, Product], as_of: str) -> Iterator
                 row = {"plate": plate, "status": "active"} | _of_card(books, live[0], grades)
                 yield row | _member(books, live[0].holder, live[0], as_of)
     if "phone" in books.programme.tokens:
-        for phone, holder in books.phones.items():
+        first = {phone: holder for phone, holder in books.phones.items() if phone not in split}
+        named = {phone: books.holder_of[name] for phone, name in split.items() if name in books.holder_of}
+        for phone, holder in (first | named).items():
             if _readable(fold_phone, phone):
                 yield {"phone": phone, "status": "active"} | _funds(holder) | _member(books, holder, None, as_of)
 

@@ -27,8 +27,9 @@ from sync.hq.programmes.sales import (
     ref_of,
     sale_of,
     shown_of,
-    unknown_plate,
 )
+from sync.hq.programmes.splitting import Splits
+from sync.hq.programmes.stand_ins import unknown_plate
 from sync.hq.programmes.tables import cursors, oddities, waiting
 from sync.hq.schema import branches
 
@@ -37,6 +38,11 @@ ROWS_AT_ONCE = 500
 _VOUCHERS = voucher_pot("")
 PREFIX = {TokenKind.CARD: CARD, TokenKind.PLATE: PLATE, TokenKind.PHONE: PHONE, TokenKind.QR: QR}
 """How the names of tokens begin."""
+
+
+def no_product(grade: str) -> str:
+    """What is the matter with a row of a grade that [products] does not know."""
+    return f"grade {grade[:64]} is no product: put it into [products] of hq.toml, then post the row again"
 
 
 class Posting:
@@ -86,6 +92,14 @@ class Posting:
         unique = list({each.event.ref: each for each in new}.values())
         self._ledger.enter(db, unique, now_ms)
         return len(unique)
+
+    def reader(self, db: sa.Connection, station: str, now_ms: int) -> "_Reader":
+        """For single rows of a station."""
+        return _Reader(self, db, station, now_ms)
+
+    def known(self, db: sa.Connection, refs: Iterable[str]) -> list[str]:
+        """Those of these events that are posted."""
+        return sorted(Keeping(db, self._ledger.programme.name).known(sorted(refs)))
 
     @property
     def ledger(self) -> ProgrammeLedger:
@@ -156,6 +170,19 @@ class _Reader:
             case Redeemed(offline=True, programme=self._programme) as record:
                 yield from self._redemption(body, record, received_ms)
 
+    def row(self, name: RowName) -> Body | None:
+        """A row of the station; None for one that never came."""
+        found = self._rows.one(name)
+        return None if found is None else found[0]
+
+    def post_one(self, name: RowName) -> tuple[str, ...]:
+        """Post what a row makes now. The refs of the events that are new."""
+        found = self._rows.one(name)
+        new = [] if found is None else list(self.events_of(*found))
+        posted = self._posting.ledger.enter(self._db, new, self._now_ms)
+        self.look_at(posted)
+        return tuple(each.ref for each in posted if each.answer is not None)
+
     def look_at(self, entered: Iterable[Entered]) -> None:
         """Note what of these events a person should look at."""
         for each in entered:
@@ -173,7 +200,7 @@ class _Reader:
         if token is not None and not name:
             self._wait(token.key, body)
         if name:
-            yield from self._as_sale(sold, name)
+            yield from self._as_sale(sold, Splits(self._db, self._programme).name_at(name, sold.at_ms))
         yield from self._shown(sold, sold.shown_after(self._programme))
 
     def _shown(self, sold: Sold, shown: Iterable[Body]) -> Iterator[NewEvent]:
@@ -198,7 +225,7 @@ class _Reader:
         assert isinstance(record, Delivery)
         product = self._posting.product(record.grade)
         if product is None:
-            self._odd(sold.settlement, f"grade {record.grade[:64]} is no product: put it into [products] of hq.toml")
+            self._odd(sold.settlement, no_product(record.grade))
             return
         if sold.delivery.stamp.wall_ms > sold.received_ms:
             self._odd(sold.settlement, "the station's clock is ahead: taken as of when headquarters heard of it")
@@ -220,6 +247,9 @@ class _Reader:
         grade = delivery[0].record.grade if delivery and isinstance(delivery[0].record, Delivery) else ""
         product = self._posting.product(grade)
         voucher = None if history is None else history.engine.books.vouchers.get(record.voucher)
+        if delivery and product is None:
+            self._odd(body, no_product(grade))
+            return
         if voucher is None or product is None:
             self._odd(body, f"points of the voucher {record.voucher[:64]}, which is not known here")
             return
@@ -238,7 +268,7 @@ class _Reader:
         last = self._rows.one(RowName(bytes(sale.settled_epoch), sale.settled_seq))
         if first is None or last is None:
             return None
-        between = of_delivery(self._rows.between(delivery.seq, sale.settled_seq), delivery)
+        between = of_delivery(self._rows.between(delivery.seq, last[0].name), delivery)
         return Sold(self._station, first[0], last[0], between, last[1], self._told_plate(first[0]))
 
     def _told_plate(self, delivery: Body) -> bytes:

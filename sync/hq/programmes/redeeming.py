@@ -40,17 +40,22 @@ from controller.domain.seams import Randomness
 from controller.domain.tokens import TokenKind, mask_card
 from controller.pincheck import verify
 from sync.hq.programmes.apart import Apart
+from sync.hq.programmes.code_bounds import CodeBounds, by_station, by_token
 from sync.hq.programmes.codes import CODE_MS, new_code, try_code
 from sync.hq.programmes.desk import Desk
 from sync.hq.programmes.keeping import Keeping
 from sync.hq.programmes.ledger import NewEvent, ProgrammeLedger, at_text
 from sync.hq.programmes.posting import PREFIX
-from sync.hq.programmes.routing import VOUCHER
+from sync.hq.programmes.routing import PHONE, VOUCHER
 from sync.hq.programmes.secrets_kept import SecretsKept
+from sync.hq.programmes.splitting import Splits
 from sync.hq.sms import Sms, SmsGateway, SmsUnsent
 from sync.wire import RefusedAnswer
 
 REQUEST = "request"
+MS_PER_MINUTE = 60_000
+ANY_PHONE = "this phone, if it is a member's"
+"""Where a code went that was asked for by a phone."""
 _T = TypeVar("_T")
 _reasons = {str(reason): reason for reason in Reason}
 
@@ -86,11 +91,13 @@ class Redemptions:
 
     def answer(self, station: str, command_id: str, question: Question, now_ms: int) -> QuestionAnswer | RefusedAnswer:
         """See Answering."""
+        if not self._desk.programmes:
+            return _refused(Reason.CARD_UNKNOWN)
         match question:
             case PointsAsk():
                 return self._in_one(partial(self._points, ask=question, now_ms=now_ms))
             case CodeAsk():
-                return self._send_code(question, now_ms)
+                return self._send_code(station, question, now_ms)
             case PhoneAsk():
                 return self._in_one(partial(self._phone, ask=question, now_ms=now_ms))
             case RedeemAsk():
@@ -108,25 +115,45 @@ class Redemptions:
             return _refused(Reason.CARD_UNKNOWN)
         return PointsAnswer(found.ledger.programme.name, _purses(found), now_ms)
 
-    def _send_code(self, ask: CodeAsk, now_ms: int) -> QuestionAnswer | RefusedAnswer:
-        """What is sent is remembered first; a message that is taken on late or twice does no harm."""
+    def _send_code(self, station: str, ask: CodeAsk, now_ms: int) -> QuestionAnswer | RefusedAnswer:
+        """What is sent is remembered first; a message that is taken on late or twice does no harm.
+
+        A phone that nobody knows is answered as any: whoever types numbers does not learn whose is a member's.
+        """
         made: list[tuple[str, str]] = []
 
         def work(db: sa.Connection) -> QuestionAnswer | RefusedAnswer:
+            bounds, by_phone = CodeBounds(db), ask.token_kind is TokenKind.PHONE
+            askers = [by_station(station), by_token(ask.token_key)]
             found = self._find(db, ask.token_kind, ask.token_key, now_ms)
+            phone = "" if found is None else _phone_of(db, found, now_ms)
+            if found is not None and phone:
+                key = found.ledger.key_of(PHONE + phone)
+                askers += [] if key is None else [by_token(key)]
+            wait_ms = bounds.wait_ms(askers, now_ms)
+            if wait_ms:
+                minutes = -(-wait_ms // MS_PER_MINUTE)
+                text = f"too many codes were asked for within an hour: ask again in {minutes} minutes"
+                return RefusedAnswer(StationReason.HEADQUARTERS_REFUSED, text)
+            bounds.count(askers, now_ms)
+            digits, code = new_code(self._chance, now_ms)
+            if found is None and by_phone:
+                SecretsKept(db, self._desk.programmes[0]).keep_code(_nobody(ask.token_key), code)
+                return CodeAnswer(ANY_PHONE)
             if found is None:
                 return _refused(Reason.CARD_UNKNOWN)
-            if not found.holder.phone:
+            if not phone:
                 return _refused(Reason.PROFILE_INCOMPLETE)
-            digits, code = new_code(self._chance, now_ms)
             SecretsKept(db, found.ledger.programme.name).keep_code(found.holder.id, code)
-            made.append((found.holder.phone, digits))
-            return CodeAnswer(mask_card(found.holder.phone))
+            made.append((phone, digits))
+            return CodeAnswer(ANY_PHONE if by_phone else mask_card(phone))
 
         answer = self._in_one(work)
         for phone, digits in made:
             try:
-                self._gateway.send(Sms(phone, f"{digits} is your one-time password, for {CODE_MS // 60_000} minutes"))
+                self._gateway.send(
+                    Sms(phone, f"{digits} is your one-time password, for {CODE_MS // MS_PER_MINUTE} minutes")
+                )
             except SmsUnsent as error:
                 return RefusedAnswer(StationReason.HEADQUARTERS_REFUSED, str(error))
         return answer
@@ -134,15 +161,16 @@ class Redemptions:
     def _phone(self, db: sa.Connection, ask: PhoneAsk, now_ms: int) -> QuestionAnswer | RefusedAnswer:
         """Whether it is the code that was sent to this phone. A right one is used up by it."""
         found = self._find(db, ask.token_kind, ask.token_key, now_ms)
-        if found is None:
+        if found is None and ask.token_kind is not TokenKind.PHONE:
             return _refused(Reason.CARD_UNKNOWN)
-        kept = SecretsKept(db, found.ledger.programme.name)
-        known = kept.code(found.holder.id)
+        kept = SecretsKept(db, self._desk.programmes[0] if found is None else found.ledger.programme.name)
+        whose = _nobody(ask.token_key) if found is None else found.holder.id
+        known = kept.code(whose)
         if known is None or now_ms >= known.until_ms:
             return RefusedAnswer(StationReason.PHONE_NOT_PROVEN, "no code is waiting: have a new one sent")
         right, left = try_code(known, ask.code, now_ms)
-        kept.keep_code(found.holder.id, left)
-        return PhoneAnswer(right)
+        kept.keep_code(whose, left)
+        return PhoneAnswer(right and found is not None)
 
     def _redeem(
         self, station: str, command_id: str, ask: RedeemAsk, now_ms: int, db: sa.Connection
@@ -235,8 +263,9 @@ class Redemptions:
             ledger = self._desk.ledger(programme)
             ledger.come_to(db, now_ms)
             named = [name for name in Keeping(db, programme).names_with(key) if name.startswith(prefix)]
-            history = ledger.at(db, named[0]) if named else None
-            holder = None if history is None else _holder(history.engine.books, named[0])
+            name = Splits(db, programme).name_at(named[0], now_ms) if named else ""
+            history = ledger.at(db, name) if name else None
+            holder = None if history is None else _holder(history.engine.books, name)
             if history is not None and holder is not None and holder.kind in ("person", "organisation"):
                 return _Found(ledger, history, holder)
         return None
@@ -247,7 +276,7 @@ def _holder(books: Books, name: str) -> Holder | None:
     kind, _, value = name.partition(":")
     if kind in ("card", "qr") and (card := books.cards.get(value)) is not None:
         return None if card.blocked else card.holder
-    if kind == "qr":
+    if kind in ("qr", "holder"):
         return books.holder_of.get(value)
     if kind == "phone":
         return books.phones.get(value)
@@ -265,6 +294,17 @@ def _purses(found: _Found) -> tuple[PurseState, ...]:
         PurseState(name, books.all_points(purse), books.balance(purse))
         for name, purse in sorted(found.holder.purses.items())
     )
+
+
+def _phone_of(db: sa.Connection, found: _Found, now_ms: int) -> str:
+    """Where a member's codes go; nowhere where the phone is another's by now."""
+    splits = Splits(db, found.ledger.programme.name)
+    return "" if splits.is_others(found.holder, now_ms) else found.holder.phone or ""
+
+
+def _nobody(key: bytes) -> str:
+    """In the place of a holder: a phone that nobody knows. What a code of it is, is told to nobody."""
+    return f"nobody:{key.hex()}"
 
 
 def _tried(verifier: str, pin: str) -> Literal["ok", "wrong"] | None:

@@ -35,6 +35,7 @@ from controller.domain.programmes.events import (
 )
 from controller.domain.programmes.folding import fold_phone, fold_plate
 from controller.domain.programmes.programme import Programme
+from controller.domain.programmes.unlocking import UnlockPin
 from controller.domain.tokens import TokenKind, check_card_number, fold_voucher, token_key
 from controller.domain.tokens import fold_phone as checked_phone
 from controller.domain.tokens import fold_plate as checked_plate
@@ -55,6 +56,8 @@ ENDING = "ending:"
 def names_of(programme: Programme, event: AnyEvent) -> list[str]:
     """The names that an event touches; none for one that stands alone, or that names a sale only."""
     match event:
+        case UnlockPin():
+            return [VOUCHER + event.voucher] if event.voucher else [HOLDER + (event.holder or "")]
         case Enrol():
             phone = [PHONE + fold_phone(event.phone)] if event.phone else []
             return [HOLDER + event.member, *_code(programme, event.member), *phone]

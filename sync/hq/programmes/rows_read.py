@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from controller.domain.programme_records import Presented, Quoted
 from controller.domain.records import Authorised, Body, Delivery, RowName, decode_body
-from sync.hq.schema import rows, sales
+from sync.hq.schema import branches, rows, sales
 
 BEHIND = 500
 """Rows before those that are posted: most deliveries are settled within as many."""
@@ -29,6 +29,7 @@ class StationRows:
         self._loaded: list[tuple[Body, int, int]] = []
         self._by_name: dict[RowName, tuple[Body, int]] = {}
         self._sales: dict[RowName, sa.Row[Any]] = {}
+        self._branches: dict[int, tuple[int, int]] | None = None
 
     def load(self, after: int, until: int) -> None:
         """Read these rows, some before them, and the sales whose deliveries are among them."""
@@ -49,14 +50,39 @@ class StationRows:
         start = bisect_right(self._seqs, after)
         return [(body, received_ms) for body, received_ms, of in self._loaded[start:] if of == branch]
 
-    def between(self, first: int, last: int) -> Sequence[Body]:
-        """Rows of all branches with numbers after the first and before the last."""
-        if self._first <= first + 1 and last - 1 <= self._last:
-            here = self._loaded[bisect_right(self._seqs, first) : bisect_left(self._seqs, last)]
-            return [body for body, *_ in here]
-        query = sa.select(rows.c.body).where(rows.c.station_id == self._station, rows.c.seq > first, rows.c.seq < last)
-        found = self._db.execute(query.order_by(rows.c.seq, rows.c.epoch)).scalars()
-        return [decode_body(bytes(body)) for body in found]
+    def between(self, first: int, last: RowName) -> Sequence[Body]:
+        """Rows after a number and before a row, of its own chain: what another disk says has no part in it."""
+        if self._first <= first + 1 and last.seq <= self._last:
+            here = self._loaded[bisect_right(self._seqs, first) : bisect_left(self._seqs, last.seq)]
+            found = [(body, branch) for body, _, branch in here]
+        else:
+            mine = rows.c.station_id == self._station, rows.c.seq > first, rows.c.seq < last.seq
+            query = sa.select(rows.c.body, rows.c.branch).where(*mine).order_by(rows.c.seq, rows.c.epoch)
+            found = [(decode_body(bytes(row.body)), row.branch) for row in self._db.execute(query)]
+        if len(self._forks()) < 2:
+            return [body for body, _ in found]
+        branch = self._branch_of(last)
+        return [body for body, of in found if of == self._chain(branch, body.name.seq)]
+
+    def _forks(self) -> dict[int, tuple[int, int]]:
+        """By branch: its parent, and the number after which it leaves it."""
+        if self._branches is None:
+            query = sa.select(branches).where(branches.c.station_id == self._station)
+            self._branches = {row.branch: (row.parent, row.fork_seq) for row in self._db.execute(query)}
+        return self._branches
+
+    def _chain(self, branch: int, seq: int) -> int:
+        """Which branch has the row of this number in a branch's chain."""
+        while branch in self._forks() and seq <= self._forks()[branch][1]:
+            branch = self._forks()[branch][0]
+        return branch
+
+    def _branch_of(self, name: RowName) -> int:
+        query = sa.select(rows.c.branch).where(
+            rows.c.station_id == self._station, rows.c.seq == name.seq, rows.c.epoch == name.epoch
+        )
+        found: int = self._db.execute(query).scalar_one()
+        return found
 
     def one(self, name: RowName) -> tuple[Body, int] | None:
         """The row of this name; None for one that never came."""

@@ -16,7 +16,7 @@ from controller.domain.programmes.rules import TenderKind as ProgrammeTender
 from controller.domain.records import Body, Delivery, RowName, Settlement, TenderKind
 from controller.domain.tokens import TokenRef
 from sync.hq.programmes.ledger import STATION, NewEvent, at_text
-from sync.hq.programmes.routing import CARD, PHONE, PLATE, QR
+from sync.hq.programmes.routing import CARD, HOLDER, PHONE, PLATE, QR
 
 _TENDERS: dict[TenderKind, ProgrammeTender] = {
     TenderKind.CASH: "cash",
@@ -90,11 +90,6 @@ class Sold:
         ]
 
 
-def unknown_plate(plate_key: bytes) -> str:
-    """What stands in the place of a plate that nobody has told headquarters: it is bound to nobody, like that one."""
-    return plate_key.hex().upper()
-
-
 def ref_of(station: str, row: RowName) -> str:
     """The name of an event that a row made."""
     return f"{station}/{row.text}"
@@ -107,7 +102,7 @@ def product_of(grades: Mapping[str, Product], grade: str) -> Product | None:
 
 
 def sale_of(sold: Sold, product: Product, name: str, plate: str, local: LocalTime) -> NewEvent:
-    """The sale. `name`: of its token ("card:..."), empty for nobody's. `plate`: beside it, empty for none."""
+    """The sale. `name`: of its token ("card:...") or holder, empty for nobody's. `plate`: beside it, empty for none."""
     delivery, settlement = sold.delivery.record, sold.settlement.record
     assert isinstance(delivery, Delivery)
     assert isinstance(settlement, Settlement)
@@ -123,6 +118,7 @@ def sale_of(sold: Sold, product: Product, name: str, plate: str, local: LocalTim
         card=value if kind + ":" == CARD else None,
         plate=value if kind + ":" == PLATE else plate or None,
         phone=value if kind + ":" == PHONE else None,
+        member=value if kind + ":" == HOLDER else None,
         qr=value if kind + ":" == QR else None,
     )
     return NewEvent(sold.at_ms, sale, STATION)

@@ -9,6 +9,7 @@ from sync.hq.programmes.asks import ActAnswer, AllotAnswer, BalancesAnswer, List
 
 VOLUME_DECIMALS = 3
 RATE_DECIMALS = 2
+_MEASURED = ("product", "quantity", "amount", "discount")
 
 
 def balances_lines(answer: BalancesAnswer) -> Iterator[str]:
@@ -22,12 +23,22 @@ def balances_lines(answer: BalancesAnswer) -> Iterator[str]:
 
 
 def statement_lines(answer: StatementAnswer) -> Iterator[str]:
-    """The rebate statement: each sale, the tax, the sums."""
-    so_far = ", so far" if answer.open else ""
-    yield f"Rebate statement, {answer.programme}, {answer.customer}, {answer.period}{so_far}"
+    """The rebate statement. One that was issued: as it was, with the fingerprint of its lines."""
+    if answer.document:
+        yield from answer.document.removesuffix("\n").split("\n")
+        yield f"SHA-256 of the lines above: {answer.fingerprint}"
+    else:
+        yield from document_lines(answer)
+
+
+def document_lines(answer: StatementAnswer) -> Iterator[str]:
+    """The statement's text: each sale, what is corrected of earlier ones, the tax, the sums."""
+    state = f", issued {answer.issued}" if answer.number else ", so far" if answer.open else ", not issued"
+    number = f" {answer.number}" if answer.number else ""
+    yield f"Rebate statement{number}, {answer.programme}, {answer.customer}, {answer.period}{state}"
     yield f"Amounts in {answer.currency}, VAT included"
     yield ""
-    heading = ("plate", "card", "station", "date and time", "product", "quantity", "amount", "discount")
+    heading = ("plate", "card", "station", "date and time", *_MEASURED)
     rows = [
         (
             each.plate or "",
@@ -53,6 +64,12 @@ def statement_lines(answer: StatementAnswer) -> Iterator[str]:
     )
     yield from table([heading, *rows, total], numbers=3)
     yield ""
+    if answer.corrections:
+        yield "Corrections of statements that were issued before"
+        yield from table(_corrections(answer), numbers=3)
+        yield ""
+        yield f"To be invoiced: {decimal_text(answer.due_minor, answer.decimals)}"
+        yield ""
     vat: list[tuple[str, ...]] = [("VAT", "rate", "amount net", "VAT", "amount", "discount net", "VAT", "discount")]
     for each in answer.vat:
         amounts = (
@@ -65,6 +82,30 @@ def statement_lines(answer: StatementAnswer) -> Iterator[str]:
         )
         vat.append((each.product, _rate(each.rate_bp), *(decimal_text(one, answer.decimals) for one in amounts)))
     yield from table(vat, numbers=7)
+
+
+def _corrections(answer: StatementAnswer) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = [
+        ("of", "no.", "why", "sale", "plate", "card", "station", "date and time", *_MEASURED),
+    ]
+    for each in answer.corrections:
+        rows.append(
+            (
+                each.of,
+                str(each.statement),
+                each.why,
+                each.sale,
+                each.plate or "",
+                each.card,
+                each.station,
+                each.at,
+                each.product,
+                decimal_text(each.volume_ml, VOLUME_DECIMALS),
+                decimal_text(each.amount_minor, answer.decimals),
+                decimal_text(each.discount_minor, answer.decimals),
+            )
+        )
+    return rows
 
 
 def act_lines(answer: ActAnswer) -> Iterator[str]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from controller.domain.quantities import decimal_text
 from sync.hq.programmes.asks import ClaimsAnswer, MemberAnswer, OdditiesAnswer
+from sync.hq.programmes.office_asks import OfficeAnswer, TogetherAnswer
 from sync.hq.programmes.showing import VOLUME_DECIMALS, table
 
 
@@ -30,8 +31,28 @@ def oddities_lines(answer: OdditiesAnswer) -> Iterator[str]:
         yield "no oddities"
         return
     rows: list[tuple[str, ...]] = [("station", "row", "seen", "what is the matter")]
-    rows += [(each.station, each.row, each.at, each.what) for each in answer.oddities]
+    for each in answer.oddities:
+        done = f" (posted again {each.again})" if each.again else ""
+        rows.append((each.station, each.row, each.at, f"{each.what}{done}"))
     yield from table(rows, numbers=0)
+
+
+def office_lines(answer: OfficeAnswer) -> Iterator[str]:
+    """A line for each deed."""
+    if not answer.deeds:
+        yield "nothing was done"
+        return
+    rows: list[tuple[str, ...]] = [("date and time", "what", "of", "by", "why")]
+    rows += [(each.at, each.what, each.of, each.by, each.why) for each in answer.deeds]
+    yield from table(rows, numbers=0)
+
+
+def together_lines(answer: TogetherAnswer) -> Iterator[str]:
+    """Who, and a line for each token that several of them gave."""
+    yield f"{', '.join(answer.holders) or 'nobody'} {'are' if len(answer.holders) > 1 else 'is'} one account"
+    for each in answer.shared:
+        whose = f"{each.whose}'s" if each.whose else "nobody's"
+        yield f"  {each.token} of {', '.join(each.holders)}: a sale by it is {whose}"
 
 
 def member_lines(answer: MemberAnswer) -> Iterator[str]:

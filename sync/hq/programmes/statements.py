@@ -21,6 +21,8 @@ from controller.domain.tokens import mask_card
 from sync.hq.programmes.asks import (
     ActAnswer,
     ActAsk,
+    Correction,
+    IssueAsk,
     StatementAnswer,
     StatementAsk,
     TaxedLine,
@@ -32,6 +34,9 @@ from sync.hq.programmes.ledger import ProgrammeLedger
 from sync.hq.programmes.vat import NoVatRate, Taxed, VatRate, by_rate
 
 FOR_EVER_MS = 1 << 62
+LATE, TAKEN_OFF, RATED_ANEW = "late", "reversed", "rated anew"
+"""Why a statement that was issued is corrected."""
+_SALES = {LATE: 1, TAKEN_OFF: -1, RATED_ANEW: 0}
 
 
 class DeskError(ValueError):
@@ -48,17 +53,26 @@ _answers = msgspec.json.Decoder(_Kept)
 
 
 def statement(
-    books: Books, holder: Holder, ask: StatementAsk, rates: Sequence[VatRate], now_ms: int
+    books: Books,
+    holder: Holder,
+    ask: StatementAsk | IssueAsk,
+    corrections: Sequence[Correction],
+    rates: Sequence[VatRate],
+    now_ms: int,
 ) -> StatementAnswer:
-    """The rebate statement of a customer for a period, line by line. DeskError."""
-    period = _period(ask.period)
+    """The rebate statement of a customer for a period, line by line, as it would be issued now. DeskError.
+
+    A period of another length than the contract has now is stated where something accrued by an earlier contract.
+    """
+    period = period_of(ask.period)
     if holder.kind != "customer":
         raise DeskError(f"{ask.customer} is no customer with a rebate: there is no statement")
-    if holder.half != period.half:
+    if holder.half != period.half and (holder.index, period.name) not in books.rebates:
         kind = "half months, such as 2026-01a" if holder.half else "months, such as 2026-01"
-        raise DeskError(f"the contract of {ask.customer} goes by {kind}")
-    found = statement_of(books, holder, period, True)
-    lines = _masked(found.lines or ())
+        raise DeskError(
+            f"the contract of {ask.customer} goes by {kind}, and nothing accrued in {period.name} by an earlier one"
+        )
+    lines, found = lines_of(books, holder, period), statement_of(books, holder, period, False)
     currency = books.programme.currency
     return StatementAnswer(
         ask.programme,
@@ -68,12 +82,19 @@ def statement(
         currency.decimals,
         now_ms < books.time.midnight(period.last_day + 1),
         lines,
-        _taxed(lines, rates),
+        _taxed([*lines, *corrections], rates),
         found.sales,
         found.volume_ml,
         found.amount_minor,
         found.discount_minor,
+        tuple(corrections),
+        found.discount_minor + sum(each.discount_minor for each in corrections),
     )
+
+
+def lines_of(books: Books, holder: Holder, period: Period) -> tuple[StatementLine, ...]:
+    """A period's sales as they are known now. Cards are masked."""
+    return _masked(statement_of(books, holder, period, True).lines or ())
 
 
 def masked(answer: Answer) -> Answer:
@@ -86,7 +107,7 @@ def masked(answer: Answer) -> Answer:
 
 def act(books: Books, holder: Holder, ask: ActAsk) -> ActAnswer:
     """The act of price change of a closed month, or why there is none. DeskError."""
-    period = _period(ask.period)
+    period = period_of(ask.period)
     if holder.kind != "contract" or holder.contract is None:
         raise DeskError(f"{ask.contract} is no contract with an account: there is no act")
     outcome = None if period.half else holder.contract.closed.get(period.month)
@@ -108,7 +129,7 @@ def act(books: Books, holder: Holder, ask: ActAsk) -> ActAnswer:
 def vat_of(ledger: ProgrammeLedger, keeping: Keeping, ask: VatAsk, rates: Sequence[VatRate]) -> VatAnswer:
     """The tax in a programme's sales of a period, by product, rate and day. Sales that were reversed are none."""
     programme = ledger.programme
-    period, local = _period(ask.period), LocalTime(programme.zone)
+    period, local = period_of(ask.period), LocalTime(programme.zone)
     from_ms, until_ms = local.midnight(_first_day(period)), local.midnight(period.last_day + 1)
     gone = set()
     for reversal in keeping.events_between(["sale.reverse"], from_ms, FOR_EVER_MS):
@@ -135,10 +156,10 @@ def vat_of(ledger: ProgrammeLedger, keeping: Keeping, ask: VatAsk, rates: Sequen
     return VatAnswer(ask.programme, period.name, currency.code, currency.decimals, lines)
 
 
-def _taxed(lines: Sequence[StatementLine], rates: Sequence[VatRate]) -> tuple[TaxedLine, ...]:
+def _taxed(lines: Sequence[StatementLine | Correction], rates: Sequence[VatRate]) -> tuple[TaxedLine, ...]:
     """Amounts and discounts by product and rate, each sum split once."""
-    amounts = [Taxed(_product(one), _day(one), one.amount_minor, one.volume_ml) for one in lines]
-    discounts = [Taxed(_product(one), _day(one), one.discount_minor, one.volume_ml) for one in lines]
+    amounts = [Taxed(_product(one), _day(one), one.amount_minor, one.volume_ml, _count(one)) for one in lines]
+    discounts = [Taxed(_product(one), _day(one), one.discount_minor, one.volume_ml, _count(one)) for one in lines]
     try:
         pairs = list(zip(by_rate(rates, amounts, daily=False), by_rate(rates, discounts, daily=False), strict=True))
     except NoVatRate as error:
@@ -164,15 +185,20 @@ def _masked(lines: Sequence[StatementLine]) -> tuple[StatementLine, ...]:
     return tuple(msgspec.structs.replace(each, card=mask_card(each.card)) for each in lines)
 
 
-def _product(line: StatementLine) -> Product:
+def _count(line: StatementLine | Correction) -> int:
+    return _SALES[line.why] if isinstance(line, Correction) else 1
+
+
+def _product(line: StatementLine | Correction) -> Product:
     return next(product for product in PRODUCTS if product == line.product)
 
 
-def _day(line: StatementLine) -> date:
+def _day(line: StatementLine | Correction) -> date:
     return datetime.fromisoformat(line.at).date()
 
 
-def _period(text: str) -> Period:
+def period_of(text: str) -> Period:
+    """DeskError where it is none."""
     try:
         return parse_period(text)
     except ValueError as error:

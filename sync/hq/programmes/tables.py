@@ -127,6 +127,18 @@ codes = Table(
 )
 """The last one-time password of a holder, as a hash (`codes.Code`)."""
 
+code_asks = Table(
+    "programme_code_asks",
+    metadata,
+    Column("programme", String(64), primary_key=True),
+    Column("asked_by", String(128), primary_key=True),
+    Column("at_ms", BigInteger, primary_key=True, autoincrement=False),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
+"""When one-time passwords were asked for in the last hour, by station (`station:...`) and by the keyed hash of what was
+shown, or of the phone (`token:...`). A bound is for all programmes together: `programme` is empty."""
+
 verifiers = Table(
     "programme_verifiers",
     metadata,
@@ -177,6 +189,35 @@ findings = Table(
 )
 """What an independent body found of a repair claim: that closes it. It moves no account."""
 
+phones_split = Table(
+    "programme_phones_split",
+    metadata,
+    Column("programme", String(64), primary_key=True),
+    Column("phone", String(256), primary_key=True),
+    Column("from_ms", BigInteger, primary_key=True, autoincrement=False),
+    Column("holder", String(256), nullable=False),
+    Column("split_by", String(200), nullable=False),
+    Column("why", String(500), nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Phones that several members gave, or that were transferred: whose they are from a moment on."""
+
+issued = Table(
+    "programme_issued",
+    metadata,
+    Column("programme", String(64), primary_key=True),
+    Column("customer", String(256), primary_key=True),
+    Column("period", String(16), primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    Column("issued_ms", BigInteger, nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Column("answer", LargeBinary, nullable=False),
+    Index("programme_issued_by_number", "programme", "number", unique=True),
+    sqlite_with_rowid=False,
+)
+"""Rebate statements that were issued, as they were: `answer` is JSON, with the text. `fingerprint`: of the text."""
+
 oddities = Table(
     "programme_oddities",
     metadata,
@@ -189,3 +230,17 @@ oddities = Table(
     sqlite_with_rowid=False,
 )
 """Rows that could not be posted as they are, for a person to look at."""
+
+posted_again = Table(
+    "programme_posted_again",
+    metadata,
+    Column("programme", String(64), primary_key=True),
+    Column("station_id", String(64), primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("epoch", LargeBinary(8), primary_key=True),
+    Column("what", String(200), nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("again_ms", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Oddities that were mended: their rows were posted when a person asked for it, and never are again."""

@@ -29,12 +29,13 @@ class NoVatRate(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Taxed:
-    """One sale as tax sees it, or one line of a sum."""
+    """One sale as tax sees it, or one line of a sum. `sales`: how many it is, -1 for one that is taken off."""
 
     product: Product
     day: date
     gross_minor: int
     volume_ml: int
+    sales: int = 1
 
 
 class VatLine(msgspec.Struct, frozen=True):
@@ -72,7 +73,7 @@ def by_rate(rates: Sequence[VatRate], sold: Iterable[Taxed], *, daily: bool) -> 
     for each in sold:
         key = (each.product, each.day.isoformat() if daily else "", rate_on(rates, each.product, each.day))
         held = sums.setdefault(key, [0, 0, 0])
-        held[0] += 1
+        held[0] += each.sales
         held[1] += each.volume_ml
         held[2] += each.gross_minor
     lines = []
