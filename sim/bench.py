@@ -18,12 +18,14 @@ from card_io.keys import FileKeyStore
 from controller.domain.seams import Clock
 from controller.machine import MachineClock
 from controller.printing.escpos import MODELS
+from controller.pumps.address import net_address
 from sim import control
 from sim.bench_file import BenchError, BenchLine, BenchPlan, load
 from sim.cards.card import SimCard
 from sim.cards.tcp import TcpReaderDevice
 from sim.chance import Chance
 from sim.control import (
+    CONTROL_FILE,
     ControlError,
     ControlPort,
     FaultView,
@@ -37,12 +39,9 @@ from sim.customers import BRISK, EASY, Customer, Pays, Quota, Street, stream
 from sim.faults import FaultError, Faults, FaultyTwin, make_fault
 from sim.keypads import TcpKeypadDevice
 from sim.printer import PrintedSlip, PrinterTwin, serve_pty
-from sim.pumps.lines import NETWORK_SILENCE_US, NetLine, Raw, Rfc2217, SerialLine
+from sim.pumps.lines import NETWORK_SILENCE_US, NetLine, Raw, Rfc2217, SerialLine, ServerLine
 from sim.pumps.port import LineEnd, PtyLine
 from sim.site import make_cards
-
-CONTROL_FILE = "control"
-"""Beside the pseudo terminals' names: where the control port is."""
 
 log = logging.getLogger("forecourt.sim.bench")
 
@@ -114,7 +113,8 @@ class Bench:
         twins = [self.twins[pump.place.number] for pump in line.pumps]
         slack_us = table.slack_us
         if slack_us is None:
-            slack_us = NETWORK_SILENCE_US if table.transport in ("tcp", "rfc2217") else 0
+            local = table.transport == "pty" or str(table.port).startswith("/")
+            slack_us = 0 if local else NETWORK_SILENCE_US
         silence_us = speaks.silence_us + slack_us
         if table.transport == "pty":
             pty = PtyLine(twins, self._clock, line.settings, speaks.complete, silence_us=silence_us, pace=line.pace)
@@ -133,6 +133,12 @@ class Bench:
             )
 
         try:
+            where = net_address(table.port) if isinstance(table.port, str) else None
+            if where is not None:
+                server = ServerLine(where, line.settings, self._clock, end)
+                await server.start()
+                stack.push_async_callback(server.close)
+                return f"{server.where} (real port)"
             if isinstance(table.port, str):
                 cable = SerialLine(table.port, line.settings, end)
                 stack.callback(cable.close)

@@ -13,6 +13,7 @@ import msgspec
 
 from controller.domain.quantities import CURRENCIES, Currency, UnitPrice, parse_decimal
 from controller.domain.seams import US_PER_MS
+from controller.pumps.address import BadAddress, net_address
 from controller.pumps.core import LineSettings
 from controller.pumps.digits import PumpDigits
 from controller.pumps.framing import framed
@@ -397,7 +398,11 @@ def _line_port(key: str, line: LineTable) -> None:
             if line.port != 0:
                 raise _WrongError(key, "a pseudo terminal has no port: leave it out, its name is a link")
         case "serial":
-            if not isinstance(line.port, str) or not line.port.startswith("/dev/"):
+            try:
+                where = net_address(str(line.port))
+            except BadAddress as error:
+                raise _WrongError(key, str(error)) from error
+            if where is None and not str(line.port).startswith("/dev/"):
                 raise _WrongError(key, f'{line.port!r}: expected a serial device such as "/dev/ttyUSB0"')
         case _:
             if not isinstance(line.port, int):

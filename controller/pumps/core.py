@@ -117,6 +117,16 @@ class StopsAll(Protocol):
         ...
 
 
+@runtime_checkable
+class KeepsLine(Protocol):
+    """A pump core that may owe itself turn after turn, so that nothing it holds is lost: beside `PumpCore`."""
+
+    def give_way(self) -> None:
+        """A stop waits elsewhere on the line: until the next turn of this pump, `owes_turn` says no more than what the
+        other pumps could not bear to be spoken into. What it holds is then known by other means, or read again."""
+        ...
+
+
 class LinePort(Protocol):
     """A half-duplex serial line. The only way in which bytes reach pumps."""
 
@@ -151,4 +161,14 @@ class PacedPort(Protocol):
 
     async def silence(self, gap_us: int) -> None:
         """Return when the line has been silent for `gap_us`; at once if that is 0."""
+        ...
+
+
+@runtime_checkable
+class ConnectingPort(Protocol):
+    """A port at the other end of a network, offered beside `LinePort`: it is connected before its first turn."""
+
+    async def connect(self) -> None:
+        """Return when it can be used, with the line's settings. OSError with a sentence if it cannot; it is closed
+        then."""
         ...

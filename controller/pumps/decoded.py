@@ -57,3 +57,11 @@ class Decoder(Protocol):
     def flush(self, direction: Direction) -> list[Decoded]:
         """What is left over, after a silence or at the end."""
         ...
+
+    def likely(self, piece: bytes) -> Direction | None:
+        """Who says this, where it could be either: by what was said before it. None where that does not tell."""
+        ...
+
+    def pieces(self, data: bytes) -> list[bytes]:
+        """Bytes of both directions, cut so that none has words of both."""
+        ...

@@ -12,14 +12,14 @@ import os
 import stat
 import termios
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import serial
 
-from controller.domain.seams import US_PER_S, Clock, Timer
-from controller.pumps.core import LinePort, LineSettings, PacedPort, Turn
-from controller.pumps.echo import Echo
+from controller.domain.seams import US_PER_S, Clock
+from controller.pumps.core import ConnectingPort, LinePort, LineSettings, PacedPort
 from controller.pumps.schedule import LineSchedule
+from controller.pumps.stream import PortError, StreamPort
 from controller.pumps.words import LinkFault, Order, PumpEvent
 
 PTY_MAJORS = range(136, 144)
@@ -27,10 +27,6 @@ PTY_MAJORS = range(136, 144)
 READ_BYTES = 4_096
 USB_SLACK_US = 20_000
 """USB converters hold bytes back for up to 16 ms: added to every window and silence, which only silent pumps use up."""
-ANSWER_BYTES_MAX = 1_024
-"""Far above any protocol's answer: a converter that never falls silent must not hold the line."""
-SILENCE_TRIES_MAX = 3
-"""Likewise: after so many disturbed silences we speak all the same, and the pumps fall silent by their own rules."""
 REOPEN_US = 3 * US_PER_S
 """A pulled cable is looked for so often."""
 FAULTS_TOLD = frozenset(10**digits for digits in range(1, 10))
@@ -50,13 +46,6 @@ WHAT_TO_DO = {
 log = logging.getLogger("forecourt.line")
 
 
-class PortError(OSError):
-    """The port cannot be used. The text says what happened, at which port, and what to do."""
-
-    def __str__(self) -> str:
-        return str(self.strerror)
-
-
 def _port_error(path: str, error: Exception) -> PortError:
     number = getattr(error, "errno", None)
     for cause in (error, error.__context__):  # pyserial hides what termios said behind its own sentence
@@ -74,42 +63,28 @@ def is_pty(path: str) -> bool:
     return stat.S_ISCHR(status.st_mode) and os.major(status.st_rdev) in PTY_MAJORS
 
 
-class SerialLinePort:
-    """A real serial port; implements `LinePort` and `PacedPort`. Open and use it inside a running event loop."""
+class SerialLinePort(StreamPort):
+    """A real serial port. Open and use it inside a running event loop."""
 
     def __init__(
         self, path: str, settings: LineSettings, clock: Clock, *, slack_us: int | None = None, echo: bool = False
     ) -> None:
-        """`slack_us`: how long the converter may hold bytes back; without it, what USB needs, and 0 on a pty.
-
-        `echo`: what is sent is heard again, and is taken out of what the pumps say.
-        """
+        """As `StreamPort`. Without `slack_us`, what USB needs, and 0 on a pty. `PortError` if it cannot be opened."""
         self.path = path
-        self.settings = settings
-        self._clock = clock
-        self._loop = asyncio.get_running_loop()
-        self._buffer = bytearray()
-        self._echo = Echo() if echo else None
-        self._error: PortError | None = None
-        self._turn: Turn | None = None
-        self._ended: asyncio.Future[None] | None = None
-        self._timer: Timer | None = None
         try:
-            self.serial = self._open(settings.bits, settings.parity)
+            self.serial = self._open(settings, settings.bits, settings.parity)
             if settings.parity != "N" and not is_pty(path):
                 self._check_parity()
         except (OSError, termios.error, ValueError) as error:  # ValueError: the driver refuses this speed
             raise _port_error(path, error) from error
         if slack_us is None:
             slack_us = 0 if is_pty(path) else USB_SLACK_US
-        self._slack_us = slack_us
+        super().__init__(f"serial port {path}", settings, clock, slack_us=slack_us, echo=echo)
         self._fd: int = self.serial.fileno()
         self._loop.add_reader(self._fd, self._readable)
-        self._quiet_since_us = self._now()
         self._closed = False
 
-    def _open(self, bits: int, parity: str) -> serial.Serial:
-        settings = self.settings
+    def _open(self, settings: LineSettings, bits: int, parity: str) -> serial.Serial:
         try:
             return serial.Serial(
                 self.path,
@@ -127,7 +102,7 @@ class SerialLinePort:
             plain = (serial.EIGHTBITS, serial.PARITY_NONE)
             if (bits, parity) == plain or "Invalid argument" not in str(error) or not is_pty(self.path):
                 raise
-            return self._open(*plain)
+            return self._open(settings, *plain)
 
     def _check_parity(self) -> None:
         """Have a byte of wrong parity come as 00, not as what is left of it: one flipped bit makes another status of a
@@ -137,9 +112,6 @@ class SerialLinePort:
         attributes[0] = attributes[0] & ~(termios.IGNPAR | termios.PARMRK) | termios.INPCK
         termios.tcsetattr(fd, termios.TCSANOW, attributes)
 
-    def _now(self) -> int:
-        return self._clock.now().mono_us
-
     def _readable(self) -> None:
         try:
             data = os.read(self._fd, READ_BYTES)
@@ -148,111 +120,27 @@ class SerialLinePort:
         except BlockingIOError:
             return
         except OSError as error:
-            self._error = _port_error(self.path, error)
             self._loop.remove_reader(self._fd)
-            self._end()
+            self._gone(_port_error(self.path, error))
         else:
             self._heard(data)
 
-    def _heard(self, data: bytes) -> None:
-        self._quiet_since_us = self._now()
-        turn = self._turn
-        if self._echo is not None:
-            data = self._echo.heard(data)
-            if turn is not None and not turn.window_us and not self._echo.owed:
-                self._end()
-        if not data:
-            return
-        first = not self._buffer
-        self._buffer += data
-        if turn is not None and turn.window_us:
-            if turn.complete(bytes(self._buffer)) or len(self._buffer) > ANSWER_BYTES_MAX:
-                self._end()
-            elif first:
-                self._wait_until(self._quiet_since_us + turn.silence_us + self._slack_us)
-
-    async def silence(self, gap_us: int) -> None:
-        """Return when the line has been silent for `gap_us`; at once if that is 0, behind our own bytes."""
-        for _ in range(SILENCE_TRIES_MAX):
-            if not gap_us or self._now() >= self._quiet_since_us + gap_us:
-                return
-            await self._clock.sleep_until(self._quiet_since_us + gap_us)
-
-    async def transact(self, turn: Turn) -> bytes:
-        """Send, and wait for the answer. `PortError` if the port is gone."""
-        await self.silence(turn.gap_us)
-        self._check()
-        sent_us = self._send(turn.data)
-        if turn.window_us == 0 and self._echo is None:
-            return b""
-        self._turn = turn
-        self._ended = self._loop.create_future()
-        self._wait_until(sent_us + turn.window_us + self._slack_us)
+    def _forget_input(self) -> None:
         try:
-            await self._ended
-        finally:
-            self._turn = self._ended = None
-            if self._timer is not None:
-                self._timer.cancel()
-        self._check()
-        answer = bytes(self._buffer)
-        self._buffer.clear()
-        return answer
-
-    def _wait_until(self, deadline_us: int) -> None:
-        """For the answer, or for the rest of it."""
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._clock.call_at(deadline_us, self._waited)
-
-    def _waited(self) -> None:
-        # One timer an answer, not one a byte: what came meanwhile is looked at when it ends.
-        turn = self._turn
-        if turn is None:
-            return
-        until_us = self._quiet_since_us + turn.silence_us + self._slack_us
-        if self._buffer and until_us > self._now():
-            self._wait_until(until_us)
-        else:
-            self._end()
-
-    def _end(self) -> None:
-        """The answer is whole, or no more of it will come."""
-        if self._ended is not None and not self._ended.done():
-            self._ended.set_result(None)
-
-    def _send(self, data: bytes) -> int:
-        """Give the bytes to the port; returns when the last of them will have left it, in microseconds."""
-        try:
-            self.serial.reset_input_buffer()  # what came late belongs to no turn
-            self._buffer.clear()
-            if self._echo is not None:
-                self._echo.sent(data)
-            # Not by pyserial: without a time limit it tries for ever, and the whole station with it.
-            written = os.write(self._fd, data)
-        except BlockingIOError:
-            written = 0
+            self.serial.reset_input_buffer()
         except (OSError, termios.error) as error:
             raise _port_error(self.path, error) from error
-        if written != len(data):
-            raise PortError(errno.EIO, f"serial port {self.path}: it takes no more bytes: check the converter")
-        # What follows directly waits in the port until our bytes before it have left.
-        self._quiet_since_us = max(self._now(), self._quiet_since_us) + self.settings.wire_us(len(data))
-        return self._quiet_since_us
 
-    def _check(self) -> None:
-        if self._error is not None:
-            raise self._error
-
-    async def rest(self, turns: Sequence[Turn]) -> int:
-        """A real line is never skipped."""
-        return 0
-
-    def wake(self) -> None:
-        """It never rests."""
+    def put(self, data: bytes) -> bool:
+        try:
+            # Not by pyserial: without a time limit it tries for ever, and the whole station with it.
+            return os.write(self._fd, data) == len(data)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            raise _port_error(self.path, error) from error
 
     def close(self) -> None:
-        """Let the port go; may be called twice, and on a port that is gone."""
         if self._closed:
             return
         self._closed = True
@@ -386,7 +274,10 @@ class LineRunner:
         """Try until the port is there; orders are refused meanwhile."""
         while True:
             try:
-                self._port = self._open_port()
+                port = self._open_port()
+                if isinstance(port, ConnectingPort):
+                    await self._connect(port)
+                self._port = port
             except OSError as error:
                 self._port_gone(str(error.strerror or error))
                 await self._wait_down(self._now() + REOPEN_US)
@@ -396,15 +287,32 @@ class LineRunner:
             self._told = False
             return
 
+    async def _connect(self, port: ConnectingPort) -> None:
+        """OSError with a sentence if nobody is there."""
+        connecting = asyncio.ensure_future(port.connect())
+        try:
+            await self._wait_for(connecting)
+            connecting.result()
+        finally:
+            connecting.cancel()
+
     async def _wait_down(self, until_us: int) -> None:
-        """Wait to try again, and answer the orders that come meanwhile."""
-        while self._now() < until_us:
+        """Wait to try again."""
+        over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        timer = self._clock.call_at(until_us, lambda: None if over.done() else over.set_result(None))
+        try:
+            await self._wait_for(over)
+        finally:
+            timer.cancel()
+
+    async def _wait_for(self, over: "asyncio.Future[None]") -> None:
+        """Until it is over; orders that come meanwhile are answered."""
+        while not over.done():
             waiter = self._down_waiter = asyncio.get_running_loop().create_future()
-            timer = self._clock.call_at(until_us, lambda w=waiter: None if w.done() else w.set_result(None))  # type: ignore[misc]
             try:
-                await waiter
+                await asyncio.wait({over, waiter}, return_when=asyncio.FIRST_COMPLETED)
             finally:
-                timer.cancel()
                 self._down_waiter = None
+                waiter.cancel()
             self._schedule.take_orders(self._now() + 1)  # nothing is sent now: no turn to wait for
             self._pass_on()

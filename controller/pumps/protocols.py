@@ -9,16 +9,19 @@ from typing import TypeVar
 
 from controller.pumps.abilities import Abilities
 from controller.pumps.azt2 import protocol as azt2
+from controller.pumps.azt2.messages import PRICE_MAX as AZT_PRICE_MAX
 from controller.pumps.azt2.pump import AztPump
 from controller.pumps.azt2.settings import AztSettings
 from controller.pumps.core import LineSettings, PumpCore
 from controller.pumps.dart import protocol as dart
 from controller.pumps.dart.pump import DartPump, DartSettings
+from controller.pumps.dart.settings import PRICE_MAX as DART_PRICE_MAX
 from controller.pumps.digits import PumpDigits
 from controller.pumps.framing import framed
 from controller.pumps.options import AztOptions, DartOptions, PumpOptions, TwoWireOptions
 from controller.pumps.two_wire import protocol as two_wire
 from controller.pumps.two_wire.pump import TwoWirePump
+from controller.pumps.two_wire.settings import PRICE_MAX as TWO_WIRE_PRICE_MAX
 from controller.pumps.two_wire.settings import TwoWireSettings
 
 _Options = TypeVar("_Options", bound=PumpOptions)
@@ -45,13 +48,14 @@ class Setup:
 @dataclass(frozen=True, slots=True)
 class Row:
     """One protocol. `nozzles_max`: how many grades a point may have with it. `totaliser_digits`: of its counters on the
-    wire, decimals included; at this many they roll over."""
+    wire, decimals included; at this many they roll over. `price_max`: the largest number in its field of a price."""
 
     line: LineSettings
     addresses: range
     abilities: Abilities
     nozzles_max: int
     totaliser_digits: int
+    price_max: int
     core: Callable[[Setup], PumpCore]
 
 
@@ -88,11 +92,17 @@ def _azt2(setup: Setup) -> PumpCore:
 
 
 PROTOCOLS: dict[str, Row] = {
-    "dart": Row(dart.LINE, dart.ADDRESSES, dart.ABILITIES, dart.ABILITIES.nozzles_max, 10, _dart),
+    "dart": Row(dart.LINE, dart.ADDRESSES, dart.ABILITIES, dart.ABILITIES.nozzles_max, 10, DART_PRICE_MAX, _dart),
     "two-wire": Row(
-        two_wire.LINE, two_wire.ADDRESSES, two_wire.ABILITIES, two_wire.ABILITIES.nozzles_max, 8, _two_wire
+        two_wire.LINE,
+        two_wire.ADDRESSES,
+        two_wire.ABILITIES,
+        two_wire.ABILITIES.nozzles_max,
+        8,
+        TWO_WIRE_PRICE_MAX,
+        _two_wire,
     ),
-    "azt2": Row(azt2.LINE, azt2.ADDRESSES, azt2.ABILITIES, azt2.ABILITIES.nozzles_max, 10, _azt2),
+    "azt2": Row(azt2.LINE, azt2.ADDRESSES, azt2.ABILITIES, azt2.ABILITIES.nozzles_max, 10, AZT_PRICE_MAX, _azt2),
 }
 
 

@@ -1,9 +1,10 @@
 """Whose turn it is on a line: one half-duplex wire, several pumps, one transmission at a time.
 
-In this order: a turn that is owed to the pump spoken to last, the one transmission that stops all, pumps with a
-stop to be sent, now and then one that is silent (so that it comes back by itself), pumps that are busy, idle ones
-(one between two rounds of the busy ones, so that none starves). Pumps of different protocols may not share a
-line, but nothing here depends on which one it is. Sans-IO: no port and no clock.
+In this order: a turn that is owed to the pump spoken to last (but a pump that only keeps the line for its delivery
+gives way to a stop), the one transmission that stops all, pumps with a stop to be sent, now and then one that is silent
+(so that it comes back by itself), pumps that are busy, idle ones (one between two rounds of the busy ones, so that none
+starves). Pumps of different protocols may not share a line, but nothing here depends on which one it is. Sans-IO: no
+port and no clock.
 """
 
 from collections import deque
@@ -11,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from controller.domain.seams import US_PER_S
-from controller.pumps.core import PumpCore, StopsAll, Turn
+from controller.pumps.core import KeepsLine, PumpCore, StopsAll, Turn
 from controller.pumps.words import Offline, Online, Order, PumpEvent, Stop
 
 SILENT_WAIT_US = 2 * US_PER_S
@@ -130,6 +131,7 @@ class LineSchedule:
     def next(self, now_us: int) -> tuple[int, Turn]:
         """The next transmission on the line, and whose it is."""
         self.take_orders(now_us)
+        self._make_way()
         if self._broadcast is not None and not self._pumps[self._last].owes_turn:
             turn, self._broadcast = self._broadcast, None
             self._turn, self._turn_for, self._under_way = turn, None, True
@@ -148,6 +150,13 @@ class LineSchedule:
         self._last = point
         self._turn, self._turn_for, self._under_way = turn, point, True
         return point, turn
+
+    def _make_way(self) -> None:
+        """Fuel that is to be stopped runs on: it does not wait until another pump's delivery is saved."""
+        last = self._pumps[self._last]
+        if isinstance(last, KeepsLine) and last.owes_turn and (self._broadcast is not None or self._urgent):
+            last.give_way()
+            self._refresh(self._last)
 
     def _shortened_us(self, gap_us: int) -> int:
         """The silence before a turn to another pump than the last one."""

@@ -10,13 +10,17 @@ from typing import Any, BinaryIO, NoReturn
 import click
 import msgspec
 
+from controller.domain.seams import Clock
 from controller.machine import MachineClock
+from controller.pumps.address import BadAddress, net_address
 from controller.pumps.core import LineSettings
 from controller.pumps.decoded import Direction
-from controller.pumps.line import PortError, SerialLinePort, is_pty
+from controller.pumps.line import SerialLinePort, is_pty
+from controller.pumps.net import NetLinePort
+from controller.pumps.stream import PortError, StreamPort
 from controller.wire.decode import BadHex, Ear, decode_all, from_hex
 from controller.wire.filter import BadFilter, filter_of
-from controller.wire.listen import ListeningPort, record_port
+from controller.wire.listen import record_port
 from controller.wire.protocols import PROTOCOLS, UnknownProtocol, WireProtocol, protocol_of
 from controller.wire.record import BadRecording, Heading, Recorder, Recording
 from controller.wire.remote import StationSaysNo, record_station
@@ -40,7 +44,7 @@ def wire() -> None:
 @wire.command()
 @_protocol_option
 @click.option("--direction", type=click.Choice(list(map(str, Direction))), help="Who spoke; else both are tried.")
-@click.argument("words", metavar="HEX...", nargs=-1, required=True)
+@click.argument("words", metavar="HEX...", nargs=-1)
 def decode(protocol: str, direction: str | None, words: tuple[str, ...]) -> None:
     """Say in JSON, a line a frame, what these bytes mean."""
     try:
@@ -58,7 +62,9 @@ def decode(protocol: str, direction: str | None, words: tuple[str, ...]) -> None
 
 
 @wire.command()
-@click.option("--port", "port_path", help="Serial port with a tap on the line; nothing is ever sent on it.")
+@click.option(
+    "--port", "port_path", help="Serial port with a tap on the line, or the URL of one; nothing is ever sent on it."
+)
 @_protocol_option
 @click.option("--baud", type=click.IntRange(50, 1_000_000), help="Else what is usual for the protocol.")
 @click.option("--bits", type=click.IntRange(7, 8))
@@ -94,10 +100,13 @@ def record(
         else:
             assert port_path is not None, "one of the two"
             row = protocol_of(protocol)
+            where = net_address(port_path)
+            if where is not None and where.scheme == "socket" and (baud or bits or parity or stop):
+                _fail("the line's settings are the serial server's with socket://: set them there, or use rfc2217://")
             usual = row.line()
             settings = LineSettings(baud or usual.baud, bits or usual.bits, parity or usual.parity, stop or usual.stop)
             _until_signal(_record_port(port_path, row, settings, out))
-    except (StationSaysNo, UnknownProtocol, PortError, OSError) as error:
+    except (StationSaysNo, UnknownProtocol, PortError, OSError, BadAddress) as error:
         _fail(str(error))
 
 
@@ -114,11 +123,21 @@ async def _record_station(url: str, token: str, line: str, out: Path) -> None:
 async def _record_port(path: str, protocol: WireProtocol, settings: LineSettings, out: Path) -> None:
     clock = MachineClock()
     ear = Ear(protocol)
-    port = ListeningPort(path, settings, clock)
+    port = await _port(path, settings, clock)
     with contextlib.closing(port), _create(out) as file:
         heading = Heading(protocol=protocol.name, source=path, started_ms=clock.now().wall_ms)
         click.echo(f"recording {path} into {out}", err=True)
         await record_port(port, clock, ear, Recorder(file, heading))
+
+
+async def _port(text: str, settings: LineSettings, clock: Clock) -> StreamPort:
+    """An open port, by its path or its URL. `PortError` or `BadAddress` if there is none."""
+    where = net_address(text)
+    if where is None:
+        return SerialLinePort(text, settings, clock)
+    port = NetLinePort(where, settings, clock)
+    await port.connect()
+    return port
 
 
 def _create(path: Path) -> BinaryIO:
@@ -178,10 +197,12 @@ def replay_(path: Path, port_path: str, speed: float, real_port: bool) -> None:
     """Send again what went to the pumps, and compare the answers. Exit code 1 if any is another."""
     recording, protocol = _read(path)
     try:
+        if not real_port and net_address(port_path) is not None:
+            _fail(f"{port_path} may have real pumps behind it, and they would deliver. If you mean it, add --real-port")
         if not real_port and not is_pty(port_path):
             _fail(f"{port_path} is a real serial port: real pumps would deliver. If you mean it, add --real-port")
         same, others = asyncio.run(_replay(recording, protocol, port_path, speed))
-    except (UnknownProtocol, PortError) as error:
+    except (UnknownProtocol, PortError, BadAddress) as error:
         _fail(str(error))
     except OSError as error:
         _fail(f"serial port {port_path}: {error.strerror or error}")
@@ -192,7 +213,7 @@ def replay_(path: Path, port_path: str, speed: float, real_port: bool) -> None:
 
 async def _replay(recording: Recording, protocol: WireProtocol, path: str, speed: float) -> tuple[int, int]:
     clock = MachineClock()
-    port = SerialLinePort(path, protocol.line(), clock)
+    port = await _port(path, protocol.line(), clock)
     counts = [0, 0]
     try:
         click.echo(HEAD)

@@ -5,6 +5,7 @@ Knows no port, no file and no clock.
 
 import copy
 import re
+from collections.abc import Sequence
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -18,8 +19,11 @@ _DIGIT_RUN = re.compile(r"\d{12,}|\d{4}(?:[ -]\d{4}){2,}(?:[ -]?\d+)?")
 """Twelve digits and more may be a card's number: no value of a pump is so long."""
 FRAME_SILENCE_US = 30_000
 """USB converters give bytes in portions up to 16 ms apart."""
+PARTED_PIECES_MAX = 1_000
+"""Longer than any talk that a converter mixes, or that a person pastes."""
 BURST_SILENCE_US = 3_000
 """Pumps answer some milliseconds after the question; longer would put both into one burst."""
+_BETWEEN = frozenset(",;:-")
 _HEX = frozenset("0123456789abcdefABCDEF")
 
 
@@ -50,11 +54,17 @@ class Heard(msgspec.Struct, frozen=True):
 
 
 def from_hex(words: str) -> bytes:
-    """Bytes of hex digits, with or without spaces. `BadHex` names the first character that is wrong."""
+    """Bytes of hex digits, as people write them: with or without spaces, commas, colons or dashes between the bytes,
+    and with or without 0x before each. `BadHex` names the first character that is wrong."""
     found = bytearray()
     high: int | None = None
+    prefix: int | None = None
     for position, character in enumerate(words, 1):
-        if character.isspace():
+        if character in "xX" and prefix is None and high == position - 1 and words[high - 1] == "0":
+            high, prefix = None, high
+        elif prefix is not None and high is None and character not in _HEX:
+            break
+        elif character.isspace() or character in _BETWEEN:
             if high is not None:
                 raise BadHex(f"odd number of hex digits: the one at position {high} stands alone")
         elif character not in _HEX:
@@ -63,9 +73,11 @@ def from_hex(words: str) -> bytes:
             high = position
         else:
             found.append(int(words[high - 1] + character, 16))
-            high = None
+            high = prefix = None
     if high is not None:
         raise BadHex(f"odd number of hex digits: the one at position {high} stands alone")
+    if prefix is not None:
+        raise BadHex(f"the 0x at position {prefix} has no hex digits behind it")
     return bytes(found)
 
 
@@ -76,8 +88,6 @@ class Ear:
         self._decoder: Decoder = protocol.decoder()
         self._directions = protocol.directions()
         self._burst = b""
-        self._asked = False
-        """The last burst was the master's: the next may be its answer."""
 
     def hear(self, data: bytes, direction: Direction | None = None) -> list[Heard]:
         """The frames that these bytes complete."""
@@ -99,29 +109,50 @@ class Ear:
         rest, self._burst = self._burst, b""
         if self._directions is not None:
             rest = self._directions.flush()
-        return found + self._judged(rest) if rest else found
+        if not rest:
+            return found
+        return found + (self._judged(rest) if self._directions is not None else self._parted(rest))
+
+    def _parted(self, burst: bytes) -> list[Heard]:
+        """Nobody says two things at once: several in one burst are of both, unless that makes less sense."""
+        pieces = self._decoder.pieces(burst)
+        if not 1 < len(pieces) <= PARTED_PIECES_MAX:
+            return self._judged(burst)
+        before = copy.deepcopy(self._decoder)
+        whole = self._judged(burst)
+        after, self._decoder = self._decoder, before
+        parted = [frame for piece in pieces for frame in self._judged(piece)]
+        if _errors(parted) <= _errors(whole):
+            return parted
+        self._decoder = after
+        return whole
 
     def _judged(self, piece: bytes) -> list[Heard]:
         """A piece read both ways: the reading with fewer errors, else what the talk so far makes likely."""
         to_pump, to_master = Direction.TO_PUMP, Direction.TO_MASTER
-        context = self._directions.of(piece) if self._directions is not None else to_master if self._asked else None
+        context = self._directions.of(piece) if self._directions is not None else self._decoder.likely(piece)
         # A decoder remembers what was asked: each reading begins from the same memory, and the chosen one's stays.
         decoders = {direction: copy.deepcopy(self._decoder) for direction in Direction}
         readings = {
             direction: [*decoder.feed(piece, direction), *decoder.flush(direction)]
             for direction, decoder in decoders.items()
         }
-        errors = {direction: sum(bool(said.error) for said in readings[direction]) for direction in Direction}
+        errors = {direction: _errors(readings[direction]) for direction in Direction}
         if errors[to_pump] != errors[to_master]:
             chosen = min(Direction, key=errors.__getitem__)
         elif context is None and readings[to_pump] == readings[to_master]:
             return [heard(said, None) for said in readings[to_pump]]
         else:
             chosen = context or to_pump
-        self._decoder, self._asked = decoders[chosen], chosen is to_pump
+        self._decoder = decoders[chosen]
         if self._directions is not None:
             self._directions.was(chosen)
         return [heard(said, chosen) for said in readings[chosen]]
+
+
+def _errors(said: Sequence[Decoded] | Sequence[Heard]) -> int:
+    """How little sense it makes: what does not even hold together counts more than what only is strange."""
+    return sum((2 if one.crc is Check.BAD or one.kind == "noise" else 1) for one in said if one.error)
 
 
 def decode_all(protocol: WireProtocol, data: bytes, direction: Direction | None = None) -> list[Heard]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from controller.domain.seams import Clock
-from controller.pumps.core import LinePort, PacedPort, Turn
+from controller.pumps.core import ConnectingPort, LinePort, PacedPort, Turn
 from controller.pumps.decoded import Direction
 
 PIECES_MAX = 2_000
@@ -93,7 +93,11 @@ class Tap:
 
     def port(self, port: LinePort) -> LinePort:
         """The same port, heard by the listeners that there are or will be."""
-        return PacedTappedPort(port, port, self) if isinstance(port, PacedPort) else TappedPort(port, self)
+        if isinstance(port, PacedPort):
+            if isinstance(port, ConnectingPort):
+                return ConnectingTappedPort(port, port, port, self)
+            return PacedTappedPort(port, port, self)
+        return TappedPort(port, self)
 
     def listen(self) -> Listening:
         if len(self._queues) >= LISTENERS_MAX:
@@ -151,3 +155,14 @@ class PacedTappedPort(TappedPort):
 
     async def silence(self, gap_us: int) -> None:
         await self._paced.silence(gap_us)
+
+
+class ConnectingTappedPort(PacedTappedPort):
+    """A port in the network that is listened to; implements `ConnectingPort` too."""
+
+    def __init__(self, port: LinePort, paced: PacedPort, connecting: ConnectingPort, tap: Tap) -> None:
+        super().__init__(port, paced, tap)
+        self._connecting = connecting
+
+    async def connect(self) -> None:
+        await self._connecting.connect()

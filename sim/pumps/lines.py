@@ -1,5 +1,5 @@
 """Cables of simulated lines beside the pseudo terminal: raw TCP, RFC 2217 (a serial port behind telnet), and a real
-serial port.
+serial port, of this machine or of a serial server.
 
 One client at a time: a newer connection replaces the older one, as a controller that starts again wants it. A
 `LineEnd` says what the pumps make of the bytes; nothing here knows a protocol of pumps.
@@ -15,12 +15,18 @@ from typing import Protocol
 
 import serial
 
+from controller.domain.seams import US_PER_S, Clock
+from controller.pumps.address import NetAddress
 from controller.pumps.core import LineSettings
+from controller.pumps.net import NetLinePort
 from sim.pumps.port import READ_BYTES, LineEnd
 
 HOST = "127.0.0.1"
 NETWORK_SILENCE_US = 200_000
 """A network may hold the rest of a frame back for so long: added to the silence that drops it."""
+
+LISTEN_US = 60 * US_PER_S
+"""Whoever waits is woken by what comes."""
 
 log = logging.getLogger("forecourt.sim.lines")
 
@@ -275,8 +281,45 @@ class NetLine:
                 await writer.wait_closed()
 
 
+class ServerLine:
+    """Simulated pumps on a real cable behind a serial server. `await start()`."""
+
+    def __init__(self, where: NetAddress, settings: LineSettings, clock: Clock, make_end: MakeEnd) -> None:
+        self.where = str(where)
+        self._port = NetLinePort(where, settings, clock)
+        self._end = make_end(self._say)
+        self._hearing: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """OSError with a sentence if the server is not there, or does not set the line."""
+        await self._port.connect()
+        self._hearing = asyncio.create_task(self._hear())
+
+    async def _hear(self) -> None:
+        try:
+            while True:
+                _, data = await self._port.hear(LISTEN_US)
+                if data:
+                    self._end.heard(data)
+        except OSError as error:
+            log.error("%s: no pump of it is heard any more", error)
+            self._end.forget()
+
+    def _say(self, data: bytes) -> None:
+        with contextlib.suppress(OSError):  # the cable is gone: it is lost
+            self._port.put(data)
+
+    async def close(self) -> None:
+        """Let the port go."""
+        if self._hearing is not None:
+            self._hearing.cancel()
+            await asyncio.gather(self._hearing, return_exceptions=True)
+        self._end.forget()
+        self._port.close()
+
+
 class SerialLine:
-    """Simulated pumps on a real cable: the one thing here that opens a device which is not its own."""
+    """Simulated pumps on a real cable: it opens a device which is not its own."""
 
     def __init__(self, path: str, settings: LineSettings, make_end: MakeEnd) -> None:
         """OSError if the device cannot be opened."""

@@ -17,8 +17,9 @@ from typing import Any
 import serial
 
 TRANSPORTS = ("pty", "tcp", "rfc2217")
-ANSWER_S = 2.0
-END_S = 10
+ANSWER_S = 30.0
+"""Far more than any answer takes; what stays silent is asked by `silent`."""
+END_S = 30
 POLLS_MAX = 400
 """Far more than any of these stories takes."""
 

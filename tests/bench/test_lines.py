@@ -6,6 +6,7 @@ import socket
 import tty
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,13 +17,15 @@ from controller.pumps.core import LineSettings
 from controller.pumps.dart import transactions as dart
 from controller.pumps.dart.frame import is_whole
 from sim.bench import Bench
-from sim.bench_file import parse
+from sim.bench_file import BenchError, parse
 from sim.pumps.lines import Rfc2217
 from sim.pumps.port import LineEnd
 from tests.bench.clocks import HandClock
 from tests.bench.dart_pump import ACK, ASK_STATUS, EOT, POLL, news_in, pump
+from tests.pumps.servers import tcp_server
 
-DEADLINE_S = 20
+DEADLINE_S = 30
+SILENT_S = 0.3
 PUMP = '[[pumps]]\nnumber = 1\nline = "north"\naddress = 0x50\nnozzles = [{grade = "diesel", price = "40.00"}]\n'
 LINE = LineSettings()
 LATENCY_US = 25_000
@@ -58,11 +61,15 @@ async def bench(folder: Path, line: str, *, real_port: bool = False) -> AsyncIte
         await running
 
 
-def ask(url: str, *frames: bytes) -> list[bytes]:
-    """A foreign program: opens the port by its URL or path, and says each frame when the last was answered."""
-    with serial.serial_for_url(url, 9_600, parity=serial.PARITY_NONE, timeout=0.3) as port:
+def ask(url: str, *frames: bytes, unanswered: int = 0) -> list[bytes]:
+    """A foreign program: opens the port by its URL or path, and says each frame when the last was answered.
+
+    It is not patient with the first `unanswered` ones.
+    """
+    with serial.serial_for_url(url, 9_600, parity=serial.PARITY_NONE, timeout=DEADLINE_S) as port:
         answers = []
-        for frame in frames:
+        for number, frame in enumerate(frames):
+            port.timeout = SILENT_S if number < unanswered else DEADLINE_S
             port.write(frame)
             answers.append(port.read_until(b"\xfa"))
         return answers
@@ -102,6 +109,52 @@ def test_a_pump_on_a_real_cable_answers_when_that_is_meant(tmp_path: Path) -> No
     assert asyncio.run(main()) == [EOT, ACK]
 
 
+@pytest.mark.parametrize("scheme", ["socket", "rfc2217"])
+def test_a_pump_on_a_cable_behind_a_serial_server_answers_when_that_is_meant(scheme: str, tmp_path: Path) -> None:
+    async def main() -> tuple[str, list[bytes]]:
+        answers: asyncio.Queue[bytes] = asyncio.Queue()
+        telnet = Rfc2217(LINE)
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            asked, ready = [POLL, ASK_STATUS], scheme == "socket"
+            if ready:
+                writer.write(asked.pop(0))
+            while data := await reader.read(1_000):
+                if scheme == "rfc2217":
+                    data, reply = telnet.receive(data)
+                    writer.write(reply)
+                    if not ready and bytes.fromhex("ff fa 2c 68") in reply:  # the stop bits, set last
+                        ready = True
+                        writer.write(asked.pop(0))
+                if data:
+                    answers.put_nowait(data)
+                    writer.write(asked.pop(0) if asked else b"")
+
+        async with tcp_server(serve) as number:
+            url = f"{scheme}://127.0.0.1:{number}"
+            async with bench(tmp_path, f'transport = "serial"\nport = "{url}"', real_port=True) as (_, where):
+                return where, [await answers.get(), await answers.get()]
+
+    where, answers = asyncio.run(main())
+    assert where.startswith(f"{scheme}://127.0.0.1:")
+    assert answers == [EOT, ACK]
+
+
+def test_a_serial_server_that_is_not_there_is_a_sentence_and_needs_to_be_meant(tmp_path: Path) -> None:
+    line = 'transport = "serial"\nport = "socket://127.0.0.1:1"'
+
+    async def main(*, real_port: bool) -> None:
+        async with bench(tmp_path, line, real_port=real_port):
+            pass
+
+    with pytest.raises(BenchError, match=r"this opens the real device socket://127\.0\.0\.1:1"):
+        asyncio.run(main(real_port=False))
+    with pytest.raises(BenchError, match="nothing listens there"):
+        asyncio.run(main(real_port=True))
+    with pytest.raises(BenchError, match="with the port's number"):
+        parse(f'[[lines]]\nname = "north"\n{line.replace(":1", "")}\n{PUMP}', tmp_path / "bench.toml")
+
+
 @pytest.mark.parametrize("transport", ["tcp", "rfc2217"])
 def test_a_newer_client_replaces_the_older_one(transport: str, tmp_path: Path) -> None:
     def two(url: str) -> tuple[bytes, bytes]:
@@ -129,7 +182,7 @@ def test_a_fault_from_python_shows_to_a_foreign_client(tmp_path: Path) -> None:
     async def main() -> list[bytes]:
         async with bench(tmp_path, 'transport = "tcp"') as (made, where):
             made.twins[1].faults.inject("no_response", MachineClock().now().mono_us, count=1)
-            return await asyncio.to_thread(ask, where, POLL, POLL)
+            return await asyncio.to_thread(partial(ask, where, POLL, POLL, unanswered=1))
 
     assert asyncio.run(main()) == [b"", EOT]
 

@@ -16,7 +16,7 @@ from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
 
 from controller.pumps.core import LineSettings, PumpCore, Turn
-from controller.pumps.line import ANSWER_BYTES_MAX, SILENCE_TRIES_MAX
+from controller.pumps.stream import ANSWER_BYTES_MAX, SILENCE_TRIES_MAX
 from controller.pumps.words import Authorise, Authorised, Calling, Completed, Fuelling, LinkFault, Order, PumpEvent
 from sim.pumps.port import Twin
 

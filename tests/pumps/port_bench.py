@@ -1,4 +1,4 @@
-"""A controller's line at simulated pumps over a real pseudo terminal, in real time: for any protocol."""
+"""A controller's line at simulated pumps over a real pseudo terminal, in steady time: for any protocol."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -10,6 +10,7 @@ from controller.pumps.line import LineRunner, SerialLinePort
 from controller.pumps.schedule import LineSchedule
 from controller.pumps.words import Authorise, Authorised, Calling, Clear, Completed, Idle, PumpEvent
 from sim.pumps.port import PtyLine, Twin
+from tests.pumps.steady import run_steadily
 
 EventT = TypeVar("EventT", bound=PumpEvent)
 DEADLINE_S = 20
@@ -126,4 +127,4 @@ def at_station(make: Callable[[], Station], story: Callable[[Station], Awaitable
             await asyncio.gather(running, return_exceptions=True)
             station.line.close()
 
-    asyncio.run(main())
+    run_steadily(main())

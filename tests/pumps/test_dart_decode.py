@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.pumps.dart.decode import DartDecoder, Directions
-from controller.pumps.dart.frame import Control, Frame, encode, split
+from controller.pumps.dart.frame import Control, Frame, decode, encode, split
 from controller.pumps.decoded import Check, Decoded, Decoder, Direction, Part
 
 TO_PUMP, TO_MASTER = Direction.TO_PUMP, Direction.TO_MASTER
@@ -146,3 +146,18 @@ def test_whatever_comes_nothing_is_raised_and_no_byte_is_lost(chunks: list[bytes
     assert bytes.fromhex(" ".join(one.raw for one in said)) == b"".join(chunks)
     for piece in split(b"".join(chunks)):
         directions.of(piece)
+
+
+@pytest.mark.parametrize("noise", [b"\x50", b"\x50\x30", b"\x10\xfa"])
+def test_noise_without_an_end_costs_no_more_than_its_length(noise: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[int] = []
+
+    def counted(data: bytes) -> Frame:
+        looked_at.append(len(data))
+        return decode(data)
+
+    monkeypatch.setattr("controller.pumps.dart.decode.decode", counted)
+    data = noise * 50_000
+    frames = [*(decoder := DartDecoder()).feed(data, Direction.TO_PUMP), *decoder.flush(Direction.TO_PUMP)]
+    assert b"".join(bytes.fromhex(frame.raw) for frame in frames) == data
+    assert sum(looked_at) <= 3 * len(data)

@@ -9,11 +9,12 @@ import tty
 from collections.abc import Awaitable, Callable
 
 from controller.domain.quantities import CURRENCIES, UnitPrice
-from controller.machine import MachineClock
 from controller.pumps.dart.settings import DartSettings
 from sim.pumps.dart import DartTwin
 from sim.pumps.head import HeadNozzle, PumpHead
 from sim.pumps.port import PtyLine
+from tests.pumps.port_bench import LoopClock
+from tests.pumps.steady import run_steadily
 
 ADDRESS = 0x53
 DEADLINE_S = 20.0
@@ -43,7 +44,7 @@ class ForeignMaster:
     async def talk(self, wire: bytes, *, answer: bool = True) -> bytes:
         os.write(self._fd, wire)
         heard = bytearray()
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(DEADLINE_S):
             while answer and not (len(heard) > 2 and heard[-1] == 0xFA and heard[-2] != 0x10):
                 await asyncio.sleep(0.003)
                 try:
@@ -97,7 +98,7 @@ class ForeignMaster:
 
 class Forecourt:
     def __init__(self) -> None:
-        self.clock = MachineClock()
+        self.clock = LoopClock()
         currency = CURRENCIES["TRY"]
         nozzles = [HeadNozzle("diesel", UnitPrice(4000, 2), 1_234_560), HeadNozzle("petrol", UnitPrice(4500, 2))]
         self.head = PumpHead(nozzles, currency, flow_ml_per_s=5_000, slow_band_ml=0)
@@ -120,7 +121,7 @@ def on_a_line(story: Callable[[Forecourt], Awaitable[None]]) -> None:
             forecourt.master.close()
             forecourt.line.close()
 
-    asyncio.run(main())
+    run_steadily(main())
 
 
 def test_the_foreign_check_sum_is_the_one_of_the_catalogue() -> None:

@@ -16,10 +16,12 @@ from controller.machine import MachineClock
 from controller.pumps.core import LineSettings, Turn
 from controller.pumps.dart.frame import is_whole
 from controller.pumps.echo import Echo
-from controller.pumps.line import PortError, SerialLinePort
+from controller.pumps.line import SerialLinePort
+from controller.pumps.stream import PortError
 
 POLL, ACK, EOT = bytes.fromhex("51 20 FA"), bytes.fromhex("51 C1 FA"), bytes.fromhex("51 70 FA")
-ASK = Turn(POLL, 0, 500_000, 15_000, is_whole)
+ASK = Turn(POLL, 0, 20_000_000, 15_000, is_whole)
+"""Always answered, however late."""
 TELL = Turn(ACK, 0, 0, 0, is_whole, 0)
 PATIENCE_S = 30
 

@@ -22,8 +22,9 @@ from controller.machine import MachineClock
 from controller.pumps import line
 from controller.pumps.core import LineSettings, Turn
 from controller.pumps.framing import framed, framing_text
-from controller.pumps.line import PortError, SerialLinePort
+from controller.pumps.line import SerialLinePort
 from controller.pumps.protocols import PROTOCOLS, line_settings
+from controller.pumps.stream import PortError
 from tests.pumps.terminals import framing_of, kept_of
 
 

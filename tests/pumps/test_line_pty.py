@@ -1,4 +1,4 @@
-"""The serial line as it is: pyserial on a pseudo terminal, simulated pumps at its other end, real time."""
+"""The serial line as it is: pyserial on a pseudo terminal, simulated pumps at its other end, steady time."""
 
 import asyncio
 import os
@@ -13,7 +13,8 @@ from controller.machine import MachineClock
 from controller.pumps.core import LineSettings, PumpCore, Turn
 from controller.pumps.dart.frame import is_whole
 from controller.pumps.dart.pump import DartPump, DartSettings
-from controller.pumps.line import PortError, SerialLinePort
+from controller.pumps.line import SerialLinePort
+from controller.pumps.stream import PortError
 from controller.pumps.words import (
     Authorise,
     Calling,
@@ -29,6 +30,7 @@ from sim.pumps.dart import DartTwin
 from sim.pumps.head import HeadNozzle, PumpHead
 from sim.pumps.port import PtyLine, Twin
 from tests.pumps.port_bench import DEADLINE_S, LoopClock, Station, at_station
+from tests.pumps.steady import run_steadily
 
 TRY = CURRENCIES["TRY"]
 PRICE = UnitPrice(4000, 2)
@@ -153,7 +155,7 @@ def transact_with(answer_parts: list[bytes]) -> bytes:
             os.close(fd)
             os.close(other)
 
-    return asyncio.run(main())
+    return run_steadily(main())
 
 
 @pytest.mark.parametrize(

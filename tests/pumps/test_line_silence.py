@@ -15,8 +15,9 @@ from controller.domain.seams import US_PER_S, ClockQuality, Now, Timer
 from controller.pumps.core import LinePort, LineSettings, PacedPort, PumpCore, Turn
 from controller.pumps.dart.frame import Control, Frame, encode, is_whole
 from controller.pumps.dart.pump import DartPump, DartSettings
-from controller.pumps.line import ANSWER_BYTES_MAX, SILENCE_TRIES_MAX, USB_SLACK_US, LineRunner, SerialLinePort
+from controller.pumps.line import USB_SLACK_US, LineRunner, SerialLinePort
 from controller.pumps.schedule import LineSchedule
+from controller.pumps.stream import ANSWER_BYTES_MAX, SILENCE_TRIES_MAX
 from controller.pumps.words import Idle, Offline, Online, PumpEvent, Stop
 from sim.loop import VirtualClock, VirtualLoop, run
 from sim.pumps.dart import DartTwin

@@ -1,6 +1,7 @@
 """Bytes in, words out: `wire decode`, the directions it tries, and what it says of what cannot be read."""
 
 import json
+import re
 from pathlib import Path
 
 import msgspec
@@ -76,6 +77,13 @@ def test_an_acknowledgement_goes_against_the_block_before_it() -> None:
     ]
 
 
+def test_a_silence_between_frames_says_nothing_of_who_speaks() -> None:
+    ear = Ear(DART)
+    talk = ("50 20 FA", "50 36 01 01 02 03 04 00 21 80 11 0E 48 03 FA", "50 C6 FA")
+    frames = [frame for text in talk for frame in (*ear.hear(bytes.fromhex(text)), *ear.silence(), *ear.silence())]
+    assert [frame.direction for frame in frames] == ["to-pump", "to-master", "to-pump"]
+
+
 def test_a_damaged_frame_is_shown_and_fails() -> None:
     result = run("decode", "51 33 01 01 06 62 DB 03 FA", "50 20 FA")
     assert result.exit_code == 1
@@ -89,7 +97,13 @@ def test_a_damaged_frame_is_shown_and_fails() -> None:
         (("502",), 3, "odd number"),
         (("50", "2", "FA"), 4, "odd number"),
         (("50", "2G"), 5, "'G'"),
-        (("0x50",), 2, "'x'"),
+        (("0y50",), 2, "'y'"),
+        (("0x",), 1, "no hex digits behind it"),
+        (("0x5", "0x20"), 3, "odd number"),
+        (("50", "0X", "20"), 4, "no hex digits behind it"),
+        (("0x0x20",), 4, "'x'"),
+        (("00x50",), 3, "'x'"),
+        (("5,0",), 1, "odd number"),
     ],
 )
 def test_text_that_is_no_hex_is_named_with_its_position(words: tuple[str, ...], position: int, what: str) -> None:
@@ -102,17 +116,27 @@ def test_text_that_is_no_hex_is_named_with_its_position(words: tuple[str, ...], 
 
 def test_no_bytes_at_all_is_said() -> None:
     assert run("decode", " ").exit_code == 1
-    assert run("decode").exit_code == 2
+    assert run("decode").exit_code == 1
+    assert "no bytes: give hex digits" in run("decode").stderr
 
 
-@given(st.text(max_size=30))
+@pytest.mark.parametrize(
+    "text",
+    ["51 20 fa", "5120FA", "0x51 0x20 0xFA", "0x51,0x20,0xfa,", "51:20:FA", "51-20-fa", "0X5120FA", "51\t20\nFA"],
+)
+def test_bytes_are_taken_as_people_write_them(text: str) -> None:
+    assert from_hex(text) == b"\x51\x20\xfa"
+
+
+@given(st.text(max_size=30) | st.text("0123aAfFxX ,:-", max_size=12))
 def test_any_text_is_bytes_or_a_named_position(text: str) -> None:
     try:
         data = from_hex(text)
     except BadHex as error:
         assert "position" in str(error)  # noqa: PT017
     else:
-        assert data == bytes.fromhex("".join(text.split()))
+        assert re.fullmatch(r"(?:[\s,:;-]*(?:0[xX])?[0-9a-fA-F]{2})*[\s,:;-]*", text)
+        assert data == bytes.fromhex("".join(re.findall(r"(?:0[xX])?([0-9a-fA-F]{2})", text)))
 
 
 @given(st.binary(max_size=120), st.sampled_from([None, *Direction]), st.sampled_from(list(PROTOCOLS)))
@@ -148,6 +172,52 @@ def test_two_wire_question_and_answer_are_told_apart_by_the_silence_between_them
         ("to-pump", "command", 1),
         ("to-master", "status", 1),
     ]
+
+
+NOTES = {
+    "two-wire": [
+        ("01 71", "to-pump: status | to-master: status state=call"),
+        ("11 01 91", "to-pump: authorise | to-pump: status | to-master: status state=busy"),
+        ("01 A1 41", "to-pump: status | to-master: status state=preset end of transaction | to-pump: transaction"),
+        ("FC 01 01 61", "to-pump: stop all | to-pump: status | to-pump: status | to-master: status state=off"),
+        (
+            "02 62 22 D2 FF E5 F2 F4 F8 E0 E0 E0 E5 E0 FB EE F0 02 02 12 02 92",
+            "to-pump: status | to-master: status state=off | to-pump: data next | to-master: status state=send data | "
+            "to-pump: money preset amount=5000 level=1 | to-pump: status | to-master: status state=data error | "
+            "to-pump: authorise | to-pump: status | to-master: status state=busy",
+        ),
+        ("61 E0 E5 E2 E1 E0 E0", "to-pump: real-time money | to-master: real-time money amount=1250"),
+    ],
+    "azt2": [
+        ("7F 02 30 4F 03 03 73", "to-master: reply data=0"),
+        ("7F 06", "to-master: reply"),
+        (
+            "7F 02 21 5E 31 4E 03 03 53 7F 02 31 4E 03 03 72",
+            "to-pump: status | to-master: status state=1 text=nozzle lifted",
+        ),
+        (
+            "7F 02 21 5E 51 2E 31 4E 32 4D 33 4C 34 4B 03 03 77 7F 06 7F 02 21 5E 32 4D 03 03 50 7F 18",
+            "to-pump: set price price=1234 | to-master: set price | to-pump: authorise | to-master: authorise",
+        ),
+    ],
+}
+
+
+@pytest.mark.parametrize(("name", "text", "told"), [(name, *row) for name, rows in NOTES.items() for row in rows])
+@pytest.mark.parametrize("live", [False, True])
+def test_a_talk_in_one_piece_or_word_by_word_is_parted(name: str, text: str, told: str, *, live: bool) -> None:
+    """As a person pastes it, or a converter mixes it; and as a tap hears it, with a silence behind each."""
+    row, data = protocol_of(name), bytes.fromhex(text)
+    ear = Ear(row)
+    pieces = row.decoder().pieces(data) if live else [data]
+    frames = [frame for piece in pieces for frame in (*ear.hear(piece), *ear.silence())]
+    said = [
+        " ".join((f"{frame.direction}: {part.name}", *(f"{key}={value}" for key, value in part.values.items())))
+        for frame in frames
+        for part in frame.transactions
+    ]
+    assert " | ".join(said) == told
+    assert not any(frame.damaged for frame in frames)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 import asyncio
 
 from controller.domain.quantities import CURRENCIES, UnitPrice
-from controller.machine import MachineClock
 from controller.pumps.core import LinePort, LineSettings
 from controller.pumps.dart.pump import DartPump, DartSettings
 from controller.pumps.decoded import Check
@@ -17,6 +16,8 @@ from controller.wire.tap import Tap
 from sim.pumps.dart import DartTwin
 from sim.pumps.head import HeadNozzle, PumpHead
 from sim.pumps.port import PtyLine
+from tests.pumps.port_bench import LoopClock
+from tests.pumps.steady import run_steadily
 
 DEADLINE_S = 20.0
 
@@ -29,7 +30,7 @@ def test_a_tap_hears_a_sale_begin_as_it_is_said() -> None:
     frames: list[Heard] = []
 
     async def main() -> None:
-        clock = MachineClock()
+        clock = LoopClock()
         currency = CURRENCIES["TRY"]
         head = PumpHead([HeadNozzle("diesel", UnitPrice(4000, 2))], currency)
         settings = DartSettings(address=0x51, currency=currency)
@@ -75,7 +76,7 @@ def test_a_tap_hears_a_sale_begin_as_it_is_said() -> None:
             await asyncio.gather(*tasks, return_exceptions=True)
             line.close()
 
-    asyncio.run(main())
+    run_steadily(main())
     assert not [frame for frame in frames if frame.damaged]
     assert {frame.crc for frame in frames} == {Check.OK, Check.NONE}
     to_pump = [part.name for frame in frames if frame.direction == "to-pump" for part in frame.transactions]

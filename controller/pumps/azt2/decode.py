@@ -55,6 +55,7 @@ class AztDecoder:
     def __init__(self) -> None:
         self._rest = dict.fromkeys(Direction, b"")
         self._request: Request | None = None
+        self._replied = False
 
     def feed(self, data: bytes, direction: Direction) -> list[Decoded]:
         """The frames that these bytes complete, and the noise between them."""
@@ -68,6 +69,12 @@ class AztDecoder:
         """What is left over, after a silence or at the end."""
         rest, self._rest[direction] = self._rest[direction], b""
         return [self._decoded(rest, direction)] if rest else []
+
+    def likely(self, _piece: bytes) -> Direction | None:
+        return None if self._request is None or self._replied else Direction.TO_MASTER
+
+    def pieces(self, data: bytes) -> list[bytes]:
+        return split(data)
 
     def _decoded(self, piece: bytes, direction: Direction) -> Decoded:
         try:
@@ -85,13 +92,13 @@ class AztDecoder:
 
     def _request_decoded(self, piece: bytes) -> Decoded:
         request = decode_request(piece)
-        self._request = request
+        self._request, self._replied = request, False
         part, error = _request_part(request)
         return Decoded(request.channel, "request", Check.OK, piece.hex(" "), (part,), error)
 
     def _reply_decoded(self, piece: bytes) -> Decoded:
         reply = decode_reply(piece)
-        request = self._request
+        request, self._replied = self._request, True
         address = request.channel if request is not None else None
         kind, check = ("reply", Check.OK) if reply.answer not in SHORT else (SHORT_KINDS[reply.answer], Check.NONE)
         part, error = _reply_part(request, reply)
@@ -122,7 +129,8 @@ def _request_part(request: Request) -> tuple[Part, str]:
 
 def _reply_part(request: Request | None, reply: Reply) -> tuple[Part, str]:
     if request is None:
-        return Part("reply", _raw(reply.data)), "to which request, is not known"
+        # To which request is not known, and so not what it says. All replies are digits.
+        return Part("reply", _raw(reply.data)), "" if not reply.data or reply.data.isdigit() else "no digits: no reply"
     name = _name(request.command)
     try:
         said = azt.outcome(request.command, reply)

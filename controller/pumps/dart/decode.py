@@ -73,6 +73,13 @@ class DartDecoder:
             return [_noise(rest)] if rest else []
         return [Decoded(_address(rest), "noise", Check.NONE, rest.hex(" "), error="the frame stops before its end")]
 
+    def likely(self, _piece: bytes) -> Direction | None:
+        """`Directions` knows more."""
+        return None
+
+    def pieces(self, data: bytes) -> list[bytes]:
+        return split(data)
+
 
 class Directions:
     """Whose words a frame is, heard on a wire that carries both: by control word, and by what came before it.
@@ -152,8 +159,8 @@ def _piece(piece: bytes, direction: Direction) -> list[Decoded]:
         return [*found, _frame(piece, decode(piece), direction)]
     except FrameError as error:
         why = error
-    for start in range(1, len(piece) - 2):
-        if _address(piece[start:]) is not None:
+    for start in range(max(1, len(piece) - FRAME_BYTES_MAX), len(piece) - 2):  # no frame is longer
+        if ADDRESS_FIRST <= piece[start] <= ADDRESS_LAST:
             try:
                 frame = decode(piece[start:])
             except FrameError:

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 TRIES_MAX = 6
 """Once, and five retries."""
+TRIES_KEPT = 3
+"""Of those, as many without a look at the status in between, which may end what the pump holds."""
 
 
 class Ask(Enum):

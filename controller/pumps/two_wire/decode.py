@@ -42,6 +42,7 @@ STATUSES = {
     Status.STOPPED: "stopped",
     Status.SEND_DATA: "send data",
 }
+UNANSWERED = frozenset({Command.AUTHORISE, Command.STOP})
 TEXTS = {
     "unfinished": "the block stops before its end",
     "too_long": "more words than any block has, and no end",
@@ -59,6 +60,10 @@ class TwoWireDecoder:
     def __init__(self) -> None:
         self._rest = {direction: bytearray() for direction in Direction}
         self._pump: int | None = None
+        self._asked = b""
+        """The last command, as long as it is not answered."""
+        self._offered = False
+        """A block went to the pump, so that its next status may be a data error."""
 
     def feed(self, data: bytes, direction: Direction) -> list[Decoded]:
         rest, found = self._rest[direction], list[Decoded]()
@@ -72,6 +77,28 @@ class TwoWireDecoder:
 
     def flush(self, direction: Direction) -> list[Decoded]:
         return self._take(direction) if self._rest[direction] else []
+
+    def likely(self, piece: bytes) -> Direction | None:
+        """A word that was said already is the question once more: only of a block does a pump complain with it."""
+        if not self._asked:
+            return None
+        return Direction.TO_PUMP if piece == self._asked and not self._offered else Direction.TO_MASTER
+
+    def pieces(self, data: bytes) -> list[bytes]:
+        """Blocks, runs of digits, and single words."""
+        found: list[bytes] = []
+        at = 0
+        while at < len(data):
+            rest = data[at : at + BLOCK_WORDS_MAX]
+            length = 1
+            if rest[0] == Word.START:
+                length = rest.find(Word.END) + 1 or len(rest)
+            elif rest[0] & CONTROL == DIGIT:
+                length = next((n for n, word in enumerate(rest[:MONEY_WORDS]) if word & CONTROL != DIGIT), len(rest))
+                length = min(length, MONEY_WORDS)
+            found.append(data[at : at + length])
+            at += length
+        return found
 
     @staticmethod
     def _whole(words: bytearray) -> bool:
@@ -89,6 +116,7 @@ class TwoWireDecoder:
         return [self._command(piece) if direction is Direction.TO_PUMP else self._status(piece)]
 
     def _command(self, piece: bytes) -> Decoded:
+        self._asked = b""
         if piece[0] == STOP_ALL:
             self._pump = None
             return Decoded(None, "command", Check.NONE, piece.hex(), (Part("stop all", {}),))
@@ -97,6 +125,7 @@ class TwoWireDecoder:
         except ValueError:
             return _noise(piece, "no command")
         self._pump = pump_of(piece[0])
+        self._asked = piece if command not in UNANSWERED else b""
         return Decoded(self._pump, "command", Check.NONE, piece.hex(), (Part(COMMANDS[command], {}),))
 
     def _status(self, piece: bytes) -> Decoded:
@@ -104,6 +133,7 @@ class TwoWireDecoder:
             status = Status(piece[0] >> 4)
         except ValueError:
             return _noise(piece, "no status")
+        self._asked, self._offered = b"", self._offered and status is Status.SEND_DATA
         pump = pump_of(piece[0])
         error = "" if self._pump in (None, pump) else f"pump {self._pump} was asked"
         return Decoded(pump, "status", Check.NONE, piece.hex(), (Part("status", {"state": STATUSES[status]}),), error)
@@ -111,6 +141,7 @@ class TwoWireDecoder:
     def _money(self, piece: bytes, direction: Direction) -> Decoded:
         if direction is Direction.TO_PUMP or len(piece) < MONEY_WORDS:
             return _noise(piece, "digits outside a block")
+        self._asked = b""
         try:
             part = Part("real-time money", {"amount": from_digits(piece)})
         except FrameError:
@@ -118,8 +149,10 @@ class TwoWireDecoder:
         return Decoded(self._pump, "money", Check.NONE, piece.hex(" "), (part,))
 
     def _block(self, piece: bytes, direction: Direction) -> Decoded:
+        to_pump = direction is Direction.TO_PUMP
+        self._asked, self._offered = b"", self._offered or to_pump
         try:
-            parts = _to_pump(blocks.to_pump(piece)) if direction is Direction.TO_PUMP else _to_master(piece)
+            parts = _to_pump(blocks.to_pump(piece)) if to_pump else _to_master(piece)
         except BadLrc as error:
             return Decoded(self._pump, "block", Check.BAD, piece.hex(" "), error=TEXTS[error.kind])
         except FrameError as error:

@@ -5,8 +5,7 @@ is never queued; it is derived, whenever it is looked at, from the phase and the
 
 The pump holds a delivery until it was read and something else was said on the line. So from the first sight of PEOT
 or FEOT on the line is kept: the totals are read, then the transaction (another command after it would end the
-state), then nothing is said but the same question again until `Clear` comes. Each is bounded in time, for other
-pumps wait: past the bound the line is let go, and the delivery waits here.
+state), then nothing is said but the same question again until `Clear` comes, each for a bounded time.
 
 Knows what is wanted and not how it is asked: no link, no tries, no clock, port or journal.
 """
@@ -20,6 +19,7 @@ from controller.pumps.two_wire.reading import POLLS_AFTER_VAIN, POLLS_WITHOUT_MO
 from controller.pumps.two_wire.settings import TwoWireSettings
 from controller.pumps.two_wire.states import ENDED, LET_GO, ORDERED, PHASES, RESTING, Move, Phase
 from controller.pumps.two_wire.stopping import Stopping
+from controller.pumps.two_wire.telling import Telling
 from controller.pumps.words import (
     Alarm,
     Authorise,
@@ -27,11 +27,9 @@ from controller.pumps.words import (
     Clear,
     Fuelling,
     Idle,
-    LinkFault,
     Offline,
     Online,
     Order,
-    PumpEvent,
     Refusal,
     Refused,
     Resume,
@@ -49,7 +47,8 @@ class Delivery:
 
     def __init__(self, settings: TwoWireSettings) -> None:
         self.settings = settings
-        self.events: list[PumpEvent] = []
+        self.telling = Telling()
+        self._tell = self.telling.tell
         self.reading = Reading(settings)
         self._token = 0
         self._forget()
@@ -74,10 +73,7 @@ class Delivery:
         self._at_start = False
         self._owes_totals = False
         """What ran before the controller listened is found in the totals."""
-        self._said: tuple[str, int] | None = None
-
-    def _tell(self, event: PumpEvent) -> None:
-        self.events.append(event)
+        self.telling.anew()
 
     # --- orders ---------------------------------------------------------------------------------------------
 
@@ -112,14 +108,14 @@ class Delivery:
             return Refusal.UNSUPPORTED
         self.order = order
         self._sent = self._unsure = False
-        self._said = None
+        self.telling.anew()
         self.phase = Phase.RELEASING if self.state in ENDED else Phase.AUTHORISING
         return None
 
     def _submit_clear(self, order: Clear) -> Refusal | None:
         if self.phase is not Phase.HOLDING or order.token != self._token:
             return Refusal.WRONG_STATE
-        self._said = None
+        self.telling.anew()
         self._keeping.let_go()
         self._polls_cleared = 0
         if self.state in ENDED:
@@ -162,6 +158,10 @@ class Delivery:
         """The pump was asked for what it holds and has said it: any other word may end that."""
         return self.phase is Phase.FINISHING and self.keeps_line and self.reading.transaction is not None
 
+    def give_way(self) -> None:
+        """Somebody is to be stopped: what is held is asked for again behind that."""
+        self._keeping.let_go()
+
     def tick(self, now_us: int) -> None:
         """Let go of the line when it was kept too long."""
         self._keeping.tick(now_us)
@@ -188,9 +188,9 @@ class Delivery:
                 return Wish(Ask.MONEY) if reading.polls_without_money >= POLLS_WITHOUT_MONEY else None
             case Phase.FUELLING | Phase.SUSPENDED:
                 return self.errands.hold
-            case Phase.FINISHING if not self._seen_again:
+            case Phase.FINISHING if not self._seen_again or (reading.transaction_vain and not reading.lacks_totals):
                 return None
-            case Phase.FINISHING if self._at_start and not reading.final:
+            case Phase.FINISHING if self._at_start and not reading.said_all:
                 # It may have been read before the silence: then the question for the totals ends it.
                 return Wish(Ask.TRANSACTION)
             case Phase.CHECKING | Phase.FINISHING if reading.lacks_totals:
@@ -218,8 +218,7 @@ class Delivery:
     def authorise_unseen(self) -> None:
         """It went out, and the poll after it had no answer: before it goes out again, the totals must stand still."""
         self._unsure = True
-        nozzles = self.order.nozzles if self.order is not None else ()
-        self.reading.begin(nozzles)
+        self.reading.begin(self.order.nozzles if self.order is not None else ())
 
     def price_taken(self) -> None:
         taken = self.errands.price_taken()
@@ -231,20 +230,21 @@ class Delivery:
             case Ask.TOTALS:
                 self.reading.vain = True
                 self.errands.failed(wish)
-                self._fault("no_totals", "the pump does not give its totals")
+                self.telling.fault("no_totals", "the pump does not give its totals")
                 if self._unsure:
                     self._drop_order(Refusal.NOT_CONFIRMED)
             case Ask.TRANSACTION:
-                self._fault("no_transaction", "the pump does not give the delivery's values")
-                if self.phase is Phase.CHECKING:
-                    self.reading.transaction_vain = True
+                self.telling.fault("no_transaction", "the pump does not give the delivery's values")
+                # While it shows the end of a delivery it holds it, and will give it yet.
+                if self.state not in ENDED:
+                    self.reading.no_transaction(patient=self.phase is Phase.FINISHING)
             case Ask.MONEY:
                 self.reading.polls_without_money = POLLS_AFTER_VAIN
             case Ask.AUTHORISE:
                 self._drop_order(Refusal.WRONG_STATE)
             case Ask.LEAVE:
                 self._drop_order(Refusal.NOT_CONFIRMED)
-                self._fault("no_leave", "the pump keeps a delivery that was read: it is read again")
+                self.telling.fault("no_leave", "the pump keeps a delivery that was read: it is read again")
                 # What was taken for its answer was perhaps none of its own: so it was never read, and will not go.
                 self._kept = True
                 self.phase = Phase.ASKING
@@ -252,9 +252,6 @@ class Delivery:
                 self.stopping.end(Refusal.NOT_CONFIRMED)
             case _:
                 self.errands.failed(wish)
-
-    def _fault(self, kind: str, detail: str) -> None:
-        self._tell(LinkFault(kind, detail))
 
     # --- what the pump says ---------------------------------------------------------------------------------
 
@@ -264,9 +261,9 @@ class Delivery:
     def lost(self, now_us: int) -> None:
         self._sent = False
         self._drop_order(Refusal.OFFLINE)
-        if self.phase is Phase.FINISHING and self.reading.final and self.reading.transaction is not None:
+        if self.phase is Phase.FINISHING and (said := self.reading.broken_off()) is not None:
             # Only its totals are missing. It was read, so the pump may have let go of it when it comes back.
-            self._complete(self.reading.told(self.reading.transaction), now_us)
+            self._complete(said, now_us)
         self.stopping.end(Refusal.OFFLINE)
         self.errands.lost()
         self._tell(Offline())
@@ -292,13 +289,13 @@ class Delivery:
 
     def transaction_came(self, said: Transaction, now_us: int) -> None:
         if not self.reading.transaction_came(said):
-            self._fault("transaction_changed", "the pump said other values than before")
+            self.telling.fault("transaction_changed", "the pump said other values than before")
         if self.phase is Phase.FINISHING and self.state in ENDED:
+            self.reading.final_held |= self.reading.final and said.volume > 0
             self._keeping.read(now_us)
 
     def money_came(self, amount: int) -> None:
-        self.reading.money = amount
-        self.reading.polls_without_money = 0
+        self.reading.money_came(amount)
         if self.phase is Phase.FUELLING:
             nozzle = self.reading.nozzle
             self._tell(Fuelling(nozzle, *self.reading.running(self.reading.price(nozzle))))
@@ -334,7 +331,7 @@ class Delivery:
         self._first_contact = False
 
     def _changed_at_rest(self, status: Status) -> None:
-        self._said = None
+        self.telling.anew()
         if status is Status.CALL:
             self._called()
 
@@ -344,8 +341,12 @@ class Delivery:
         self._owes_totals |= self.settings.nozzles > 1
 
     def _rest(self) -> None:
-        self.phase = Phase.READY
         self._kept = False
+        if self.reading.unfinished:
+            self.reading.resume()
+            self.phase, self._at_start, self._seen_again = Phase.FINISHING, True, True
+            return
+        self.phase = Phase.READY
         if self.state is Status.CALL:
             self._called()
         elif self._first_contact:
@@ -357,10 +358,10 @@ class Delivery:
         if before is Phase.RELEASING and self.order is not None:
             self._tell(Refused(self.order, Refusal.WRONG_STATE))
             self.order = None
-        if before in RESTING or before in ORDERED or before is Phase.ASKING:
+        if before in RESTING or before in ORDERED or before is Phase.ASKING or self.reading.unfinished:
             self.reading.begin(self.order.nozzles if self.order is not None else ())
             self._at_start = False
-            self._said = None
+            self.telling.anew()
         if before is Phase.AUTHORISING or move is Move.ALLOW:
             self._tell(Authorised())
         self.order = None
@@ -397,12 +398,25 @@ class Delivery:
         self.errands.look(self.phase)
         reading = self.reading
         match self.phase:
-            case Phase.FINISHING if reading.final and reading.transaction is not None and not reading.lacks_totals:
-                self._complete(reading.told(reading.transaction), now_us)
+            case Phase.FINISHING if reading.said_all and not reading.lacks_totals:
+                self._settle_end(now_us)
             case Phase.CHECKING if not reading.lacks_totals:
                 self._settle_check(now_us)
             case Phase.READY:
                 self._settle_at_rest()
+
+    def _settle_end(self, now_us: int) -> None:
+        values = self.reading.ended()
+        if values is None and self.reading.unfinished:
+            self.reading.unfinished, self._owes_totals = False, True
+            self._rest()
+        else:
+            self._complete(values or self._lost_delivery(), now_us)
+
+    def _lost_delivery(self) -> Values:
+        self.telling.fault("lost_delivery", "fuel ran, and the pump says neither how much nor its totals")
+        self._owes_totals = True
+        return self.reading.nothing()
 
     def _settle_check(self, now_us: int) -> None:
         reading = self.reading
@@ -410,11 +424,7 @@ class Delivery:
             self._owes_totals |= reading.rises() is None
             self._complete(reading.nothing(), now_us)
         elif reading.final or reading.transaction_vain:
-            found = reading.found()
-            if found is None:
-                self._fault("lost_delivery", "fuel ran, and the pump says neither how much nor its totals")
-                self._owes_totals = True
-            self._complete(found or reading.nothing(), now_us)
+            self._complete(reading.found() or self._lost_delivery(), now_us)
 
     def _complete(self, values: Values, now_us: int) -> None:
         self.reading.uncounted = not self.reading.fresh
@@ -428,16 +438,12 @@ class Delivery:
         reading = self.reading
         if self._owes_totals and reading.fresh:
             self._owes_totals = False
-            totals = {nozzle: reading.total_ml(nozzle) for nozzle in range(1, self.settings.nozzles + 1)}
-            self.events += [Totals(nozzle, total_ml) for nozzle, total_ml in totals.items() if total_ml is not None]
+            for nozzle in range(1, self.settings.nozzles + 1):
+                if (total_ml := reading.total_ml(nozzle)) is not None:
+                    self._tell(Totals(nozzle, total_ml))
         if self.state is Status.OFF:
             if not (self._owes_totals and reading.lacks_totals):
-                self._say(("idle", 0), Idle())
+                self.telling.once(("idle", 0), Idle())
         elif self.state is Status.CALL and not reading.lacks_totals:
             called = reading.called()
-            self._say(("calling", called.nozzle), called)
-
-    def _say(self, what: tuple[str, int], event: PumpEvent) -> None:
-        if self._said != what:
-            self._said = what
-            self._tell(event)
+            self.telling.once(("calling", called.nozzle), called)

@@ -1,7 +1,7 @@
 """How long one two-wire pump may keep the line to itself, because a word to another one would end what it holds.
 
-Bounded, for the others wait; past the bound the line is let go, and nothing is lost but the pump's own memory. Knows
-no words of the wire and no clock.
+Bounded, for the others wait; past the bound the line is let go, and nothing is lost but the pump's own memory. A stop
+elsewhere on the line does not wait at all. Knows no words of the wire and no clock.
 """
 
 FINISH_US_MAX = 5_000_000

@@ -12,7 +12,7 @@ from collections import Counter, deque
 
 from controller.pumps.core import Turn
 from controller.pumps.two_wire import link as links
-from controller.pumps.two_wire.asking import TRIES_MAX, Ask, Asking, Wish
+from controller.pumps.two_wire.asking import TRIES_KEPT, TRIES_MAX, Ask, Asking, Wish
 from controller.pumps.two_wire.blocks import (
     VERSION,
     SpecialFunction,
@@ -29,13 +29,13 @@ from controller.pumps.two_wire.link import Answer, Link, Step
 from controller.pumps.two_wire.protocol import stop_all_turn
 from controller.pumps.two_wire.settings import TwoWireSettings
 from controller.pumps.two_wire.states import RESTING_STATES, Phase
-from controller.pumps.words import LinkFault, Order, PumpEvent
+from controller.pumps.words import Order, PumpEvent
 
 __all__ = ["TwoWirePump", "TwoWireSettings"]
 
 
 class TwoWirePump:
-    """One two-wire pump; implements `PumpCore` and `StopsAll`."""
+    """One two-wire pump; implements `PumpCore`, `StopsAll` and `KeepsLine`."""
 
     def __init__(self, settings: TwoWireSettings) -> None:
         self.settings = settings
@@ -44,6 +44,7 @@ class TwoWirePump:
         self._asking: Asking | None = None
         self._script: deque[Step] = deque()
         self._sent = self._link.poll
+        self._gives_way = False
         self._look = False
         """Something failed: see the status before it is put again."""
 
@@ -65,14 +66,20 @@ class TwoWirePump:
         self._settle(now_us)
 
     def events(self) -> list[PumpEvent]:
-        taken, self._delivery.events = self._delivery.events, []
+        telling = self._delivery.telling
+        taken, telling.events = telling.events, []
         return taken
 
     # --- whose turn it is -----------------------------------------------------------------------------------
 
     @property
     def owes_turn(self) -> bool:
-        return bool(self._script) or self._link.unsure or self._delivery.keeps_line
+        return bool(self._script) or (self._link.unsure and not self._gives_way) or self._delivery.keeps_line
+
+    def give_way(self) -> None:
+        """A script is not parted: it is short, and the pump goes by what it was told last."""
+        self._gives_way = True
+        self._delivery.give_way()
 
     @property
     def urgent(self) -> bool:
@@ -99,6 +106,7 @@ class TwoWirePump:
     # --- what goes out --------------------------------------------------------------------------------------
 
     def next_turn(self, now_us: int) -> Turn:
+        self._gives_way = False
         self._delivery.tick(now_us)
         if not self._script:
             self._choose(now_us)
@@ -194,7 +202,7 @@ class TwoWirePump:
                     self._delivery.money_came(amount)
                     went_on = True
                 case links.Fault(kind, detail):
-                    self._delivery.events.append(LinkFault(kind, detail))
+                    self._delivery.telling.fault(kind, detail)
         if running and self._script:
             self._advance(went_on=went_on)
         self._delivery.tick(now_us)
@@ -212,11 +220,13 @@ class TwoWirePump:
     def _advance(self, *, went_on: bool) -> None:
         self._script.popleft()
         ask = self._asking.wish.ask if self._asking is not None else None
+        tries = self._asking.tries if self._asking is not None else 0
         if not went_on:
             if ask is Ask.AUTHORISE and not self._script:
                 self._delivery.authorise_unseen()
             self._script.clear()
-            self._look = not self._delivery.read_once
+            # One that does not repeat what it said once has perhaps let go of it: see, before it counts as gone.
+            self._look = not self._delivery.read_once or tries >= TRIES_KEPT
         elif not self._script:
             if ask is Ask.PRICE:
                 self._delivery.price_taken()
@@ -236,7 +246,7 @@ class TwoWirePump:
                 delivery.errands.identity_came(version_of(block))
         except FrameError as error:
             fault = self._link.fault(error.kind, str(error))
-            delivery.events.append(LinkFault(fault.kind, fault.detail))
+            delivery.telling.fault(fault.kind, fault.detail)
             if any(isinstance(event, links.Lost) for event in self._link.unanswered()):
                 self._drop()
                 delivery.lost(now_us)

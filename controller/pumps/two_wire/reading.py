@@ -15,6 +15,10 @@ POLLS_WITHOUT_MONEY = 2
 """While fuelling: running money is asked for after so many polls."""
 POLLS_AFTER_VAIN = -20
 """A pump that gives none is asked again after so many more."""
+TRANSACTION_ROUNDS_MAX = 5
+"""A pump that is off after a delivery is asked for it in so many rounds of tries, some five seconds in all."""
+MONEY_ROSE_MIN = 3
+"""Noise does not count up: so often, and fuel ran, though the counter stood still."""
 DISPLAY_MAX = 10 ** WIDE_DIGITS[1]
 """No delivery shows more: a counter that rose by this was changed, and counts no fuel."""
 
@@ -49,15 +53,24 @@ class Reading:
     """The totals before the delivery; empty if they are not known."""
     uncounted: bool = False
     """A delivery has run since the last reading of the totals."""
+    unfinished: bool = False
+    """The pump fell silent while it was asked for a delivery. It may have said it, and have let go of it then."""
     unheard: bool = False
     """More than this delivery may have run since `before`: nobody listened, or the totals were not to be had."""
     money: int = 0
     """Running money. Nothing checks it: for the display."""
+    money_rose: int = 0
+    """So often was it more than before."""
     polls_without_money: int = 0
     transaction: Transaction | None = None
     final: bool = False
     """The transaction was said twice in the same words: its check sum has four bits only."""
+    final_held: bool = False
+    """It was, while the pump showed the end of a delivery."""
+    transaction_rounds: int = 0
+    """So often was it asked for in vain, in all tries."""
     transaction_vain: bool = False
+    """It does not say it (any more), and holds no delivery."""
 
     def __post_init__(self) -> None:
         self.nozzle = self._only()
@@ -67,7 +80,20 @@ class Reading:
 
     def after_silence(self) -> "Reading":
         """What is left of it when the pump comes back."""
-        return Reading(self.settings, self.totals, self.prices, stale=True)
+        return Reading(self.settings, self.totals, self.prices, stale=True, unfinished=self.unfinished)
+
+    def broken_off(self) -> Values | None:
+        """The pump falls silent while it is asked for a delivery: what is known of it already."""
+        known = self.final and not self.unfinished
+        self.unfinished = not known
+        if self.unfinished:
+            self.totals = self.before  # what it delivered is still to be found in them
+        return self.told(self.transaction) if known and self.transaction is not None else None
+
+    def resume(self) -> None:
+        """The pump is back, and holds nothing: what it says of its last delivery may be the one that was asked for."""
+        self.begin()
+        self.unfinished = True
 
     def spoil(self) -> None:
         """Fuel may run, or may have run: totals must be read anew."""
@@ -82,10 +108,11 @@ class Reading:
         self.before = self.totals
         self.unheard = self.stale or self.uncounted
         self.nozzle = nozzles[0] if len(set(nozzles)) == 1 else self._only()
-        self.money = 0
+        self.money = self.money_rose = 0
         self.polls_without_money = POLLS_WITHOUT_MONEY
         self.transaction = None
-        self.final = self.transaction_vain = False
+        self.final = self.final_held = self.transaction_vain = self.unfinished = False
+        self.transaction_rounds = 0
         self.spoil()
 
     def totals_came(self, totals: tuple[GradeTotals, ...]) -> None:
@@ -99,6 +126,23 @@ class Reading:
         self.final = self.transaction == said
         self.transaction = said
         return same
+
+    def no_transaction(self, *, patient: bool) -> None:
+        """It was asked for in all tries. `patient`: it was there a moment ago, and perhaps the line is bad for a while;
+        then the totals are worth another try too."""
+        self.transaction_rounds += 1
+        self.transaction_vain = not patient or self.transaction_rounds >= TRANSACTION_ROUNDS_MAX
+        self.vain = self.vain and not patient
+
+    def money_came(self, amount: int) -> None:
+        self.money_rose += amount > self.money
+        self.money = amount
+        self.polls_without_money = 0
+
+    @property
+    def said_all(self) -> bool:
+        """Nothing more is to be heard of the transaction."""
+        return self.final or self.transaction_vain
 
     def price(self, nozzle: int) -> int:
         """The pump's price of a nozzle; 0 if it is not known."""
@@ -137,7 +181,7 @@ class Reading:
     def ran(self) -> bool:
         """Whether anything was delivered, as far as can be known without the pump's word."""
         rises = self.rises()
-        return bool(rises) if rises is not None else self.money > 0
+        return bool(rises) or (self.money > 0 if rises is None else self.money_rose >= MONEY_ROSE_MIN)
 
     def told(self, said: Transaction) -> Values:
         """A delivery in the pump's own words."""
@@ -148,24 +192,40 @@ class Reading:
         """A delivery of nothing."""
         return Values(self.nozzle, 0, 0, self.price(self.nozzle))
 
-    def found(self) -> Values | None:
+    def ended(self) -> Values | None:
+        """What ran, of a delivery that the pump held. What it said meanwhile counts; after that it may say anything."""
+        if self.final_held and self.transaction is not None:
+            return self.told(self.transaction)
+        if self.unfinished:  # perhaps it tells one that is in the books: then its totals stand still
+            said = self.told(self.transaction) if self.final and self.transaction is not None else None
+            rises = self.rises() or {}
+            return said if said is not None and self._agrees(said, rises.get(said.nozzle, 0)) else None
+        return self.found(held=True)
+
+    def _agrees(self, said: Values, rise: int) -> bool:
+        """Within a step of both."""
+        step_ml = self.settings.total_ml(1) + self.settings.volume_ml(1)
+        return said.volume_ml > 0 and abs(said.volume_ml - self.settings.total_ml(rise)) < step_ml
+
+    def found(self, *, held: bool = False) -> Values | None:
         """A delivery that the pump did not tell by itself; None if its totals do not say what ran.
 
         The transaction counts if it agrees with the totals within a step of both; else it is an older one, and the
-        totals of volume and money say what ran.
+        totals of volume and money say what ran. `held`: the pump has shown that it held one, so what it said once is
+        better than nothing.
         """
-        rises = self.rises()
-        said = self.told(self.transaction) if self.final and self.transaction is not None else None
+        rises, ran = self.rises(), self.settings.amount_minor(self.money)
+        said = self.told(self.transaction) if (self.final or held) and self.transaction is not None else None
         if rises:
             nozzle = self.nozzle if self.nozzle in rises else max(rises, key=rises.__getitem__)
             volume_ml = self.settings.total_ml(rises[nozzle])
-            step_ml = self.settings.total_ml(1) + self.settings.volume_ml(1)
-            if said is not None and said.nozzle == nozzle and abs(said.volume_ml - volume_ml) < step_ml:
+            if said is not None and said.nozzle == nozzle and self._agrees(said, rises[nozzle]):
                 return said
-            if not self.unheard:
-                return Values(nozzle, volume_ml, self._money_ran(nozzle, volume_ml), self.price(nozzle))
-        # The totals say nothing of this delivery alone. One that says less than what ran already is an older one.
-        ran = self.settings.amount_minor(self.money)
+            found = Values(nozzle, volume_ml, self._money_ran(nozzle, volume_ml), self.price(nozzle))
+            stuck = self.money_rose >= MONEY_ROSE_MIN and found.amount_minor < ran
+            if not self.unheard and not (stuck and said is not None and ran <= said.amount_minor):
+                return found
+        # The totals say nothing of this delivery alone, or too little. What says less than ran already is an older one.
         return said if said is not None and said.amount_minor >= ran else None
 
     def _money_ran(self, nozzle: int, volume_ml: int) -> int:

@@ -113,7 +113,14 @@ def test_a_whole_sale_is_read_without_an_error() -> None:
 def test_a_reply_to_an_unknown_request_is_told_as_such() -> None:
     decoder = AztDecoder()
     (record,) = decoder.feed(encode_reply(Reply(Answer.DATA, b"2")), Direction.TO_MASTER)
-    assert (record.address, record.parts[0].values, bool(record.error)) == (None, {"data": "2"}, True)
+    assert (record.address, record.crc, record.parts, record.error) == (
+        None,
+        Check.OK,
+        (Part("reply", {"data": "2"}),),
+        "",
+    )
+    (record,) = decoder.feed(encode_request(Request(1, Command.STATUS)), Direction.TO_MASTER)
+    assert record.error == "no digits: no reply"
 
 
 def test_damage_is_told_with_its_name() -> None:

@@ -138,6 +138,50 @@ def test_a_stop_waits_for_nobody_but_a_delivery_that_is_being_saved() -> None:
     assert Suspended in line.kinds(4)
 
 
+@pytest.mark.parametrize("turns", range(0, 40, 3))
+@pytest.mark.parametrize("damaged", [True, False])
+def test_a_stop_waits_for_one_exchange_although_a_pump_keeps_the_line(turns: int, *, damaged: bool) -> None:
+    """Whether its values are being read, damaged or not, or wait for the disk: fuel runs on elsewhere."""
+    line = rested(3)
+    line.fuel(1, 2)
+    if damaged:
+        line.spoil = lambda point, answer: answer[:-1] if point == 1 and len(answer) > 1 else answer
+    line.twins[1].head.hang_up(line.now_us)
+    line.run(turns)
+    asked_us = line.now_us
+    line.turns.clear()
+    line.schedule.stop_all(line.now_us)
+    line.now_us += 1
+    while bytes((STOP_ALL,)) not in line.sent:
+        line.turn()
+    sent_us = line.now_us - line.turns[-1].window_us - line.line.wire_us(1)
+    assert sent_us - asked_us <= 50_000, line.sent
+    line.spoil = None
+    done = line.of(1, Completed) or [line.until(1, Completed)]
+    assert done[0].volume_ml == line.twins[1].head.volume_ml(line.now_us) // 10 * 10 > 0
+    line.run(40)
+    assert Suspended in line.kinds(2)
+    assert not any(twin.head.flowing for twin in line.twins.values())
+
+
+@pytest.mark.parametrize("turns", range(0, 40, 3))
+def test_a_stop_of_one_pump_does_not_wait_for_another_that_keeps_the_line(turns: int) -> None:
+    line = rested(3)
+    line.fuel(1, 2)
+    line.spoil = lambda point, answer: answer[:-1] if point == 1 and len(answer) > 1 else answer
+    line.twins[1].head.hang_up(line.now_us)
+    line.run(turns)
+    asked_us = line.now_us
+    line.submit(2, Stop())
+    while line.turn() != 2:
+        pass
+    assert line.sent[-1] == bytes((0x32,))
+    assert line.now_us - asked_us <= 50_000
+    line.spoil = None
+    done = line.of(1, Completed) or [line.until(1, Completed)]
+    assert done[0].volume_ml == line.twins[1].head.volume_ml(line.now_us) // 10 * 10 > 0
+
+
 def test_silent_pumps_cost_little_and_come_back() -> None:
     line = line_of(3)
     line.cut = {2}

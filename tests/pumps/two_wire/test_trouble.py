@@ -1,11 +1,13 @@
 """A two-wire pump's core when things go wrong: silence, restarts, old boards, pumps that forget, a bad line."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from controller.domain.quantities import amount_for
-from controller.pumps.two_wire.frame import Command, Status
+from controller.pumps.two_wire.blocks import TRANSACTION_WORDS, GradeTotals, Level, Transaction, to_master_bytes
+from controller.pumps.two_wire.frame import Command, Status, to_digits
 from controller.pumps.two_wire.states import Phase
 from controller.pumps.words import (
     Authorise,
@@ -148,7 +150,8 @@ def test_a_delivery_that_was_read_is_told_although_the_pump_falls_silent_before_
     b.twin.head.hang_up(b.now_us)
     b.restart_controller()
     b.until(Online)
-    b.to_core = lambda data: b"" if b.sent[-1] == b"\x51" else data
+    begin = len(b.sent)
+    b.to_core = lambda data: b"" if b"\x51" in b.sent[begin:] else data
     b.until(Offline)
     (done,) = b.all(Completed)
     assert (done.volume_ml, done.amount_minor, done.totaliser_ml, done.at_start) == (5_000, 21_895, None, True)
@@ -156,6 +159,19 @@ def test_a_delivery_that_was_read_is_told_although_the_pump_falls_silent_before_
     b.until(Idle)
     assert b.twin.state is Status.OFF, "the question for the totals has ended it"
     assert b.all(Completed) == [done]
+
+
+def test_a_pump_that_only_gives_no_totals_after_its_delivery_was_read_is_not_offline() -> None:
+    b = bench()
+    b.until(Idle)
+    deliver(b)
+    b.twin.head.hang_up(b.now_us)
+    b.restart_controller()
+    b.until(Online)
+    b.to_core = lambda data: b"" if b.sent[-1] == b"\x51" else data
+    done = b.until(Completed)
+    assert (done.volume_ml, done.amount_minor, done.totaliser_ml, done.at_start) == (5_000, 21_895, None, True)
+    assert not b.all(Offline)
 
 
 def test_a_pump_that_keeps_a_cleared_delivery_is_read_again_and_lets_go() -> None:
@@ -267,3 +283,137 @@ def test_where_an_old_boards_totals_were_not_to_be_had_the_next_delivery_is_not_
     b.twin.head.hang_up(b.now_us)
     second = b.until(Completed)
     assert (second.volume_ml, second.totaliser_ml) == (3_000, 1_005_000)
+
+
+# --- a pump that lets go of a delivery before it was heard twice ------------------------------------------------
+
+
+def left_early(b: TwoWireBench, monkeypatch: pytest.MonkeyPatch, heard: int, after: bytes = b"") -> Completed:
+    """A sale whose transaction was heard so many times when the pump let go of it; from then on it says `after`."""
+    b.until(Idle)
+    deliver(b)
+    b.twin.head.hang_up(b.now_us)
+    while b.core.phase is not Phase.FINISHING:
+        b.step()
+    real, said = b.twin._command, 0
+
+    def command(command: Command, now_us: int) -> bytes:
+        nonlocal said
+        if command is not Command.TRANSACTION:
+            return real(command, now_us)
+        if said >= heard:
+            b.twin.state = Status.OFF
+            return after
+        said += 1
+        return real(command, now_us)
+
+    monkeypatch.setattr(b.twin, "_command", command)
+    return b.until(Completed, 300)
+
+
+ZEROS = to_master_bytes(Transaction(1, Level.FIRST, 0, 0, 0))
+
+
+@pytest.mark.parametrize("after", [b"", ZEROS, ZEROS[:-1], b"\x01"])
+@pytest.mark.parametrize("heard", [0, 1])
+def test_a_pump_that_says_nothing_more_of_its_delivery_once_it_is_off_is_believed_its_totals(
+    heard: int, after: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    b = bench()
+    done = left_early(b, monkeypatch, heard, after)
+    assert (done.nozzle, done.volume_ml, done.amount_minor) == (1, 5_000, 21_895)
+    assert (done.totaliser_ml, done.price) == (1_005_000, PRICE)
+    b.submit(Clear(done.clear_token))
+    b.until(Idle)
+    monkeypatch.undo()
+    assert sale(b, 2_000).volume_ml == 2_000
+
+
+def test_without_totals_what_was_heard_once_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    b = bench(twin={"has_totals": False})
+    done = left_early(b, monkeypatch, 1)
+    assert (done.volume_ml, done.amount_minor, done.totaliser_ml) == (5_000, 21_895, None)
+    assert b.core.phase is Phase.HOLDING
+
+
+def test_without_totals_and_without_a_word_the_lost_delivery_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    b = bench(twin={"has_totals": False})
+    done = left_early(b, monkeypatch, 0)
+    assert done.volume_ml == 0
+    assert "lost_delivery" in [fault.kind for fault in b.all(LinkFault)]
+
+
+def test_a_pump_that_let_go_while_the_line_was_bad_is_asked_for_its_last_delivery() -> None:
+    """It heard the question, its answer was lost, and so was everything for a second; other pumps were spoken to."""
+    b = bench()
+    b.until(Idle)
+    deliver(b)
+    b.twin.head.hang_up(b.now_us)
+    while Command.TRANSACTION not in b.twin.log:
+        b.to_core = lambda data: data if len(data) != TRANSACTION_WORDS else b""
+        b.step()
+    states = [b.twin.state]
+    b.to_core = lambda _: b""
+    b.until(Offline)
+    b.twin.receive(b"\x02", b.now_us)  # another pump's poll
+    assert [*states, b.twin.state] == [Status.FEOT, Status.OFF]
+    b.heal()
+    done = b.until(Completed)
+    assert (done.volume_ml, done.amount_minor, done.totaliser_ml, done.at_start) == (5_000, 21_895, 1_005_000, True)
+    b.submit(Clear(done.clear_token))
+    b.until(Idle)
+    assert len(b.all(Completed)) == 1
+    assert sale(b, 2_000).volume_ml == 2_000
+
+
+@pytest.mark.parametrize("says", ["an older one", "nothing"])
+def test_what_such_a_pump_says_counts_only_if_its_totals_say_the_same(says: str) -> None:
+    b = bench()
+    b.until(Idle)
+    first = sale(b, 3_000)
+    b.submit(Clear(first.clear_token))
+    b.until(Idle)
+    older = b.twin._transaction
+    deliver(b)
+    b.twin.head.hang_up(b.now_us)
+    while b.core.phase is not Phase.FINISHING:
+        b.step()
+    b.to_core = lambda _: b""
+    b.until(Offline)
+    b.twin.state, b.twin._transaction = Status.OFF, older  # it has forgotten
+    b.to_core = lambda data: b"" if says == "nothing" and b.sent[-1] == b"\x41" else data
+    b.until(Idle)
+    assert len(b.all(Completed)) == 1
+    assert b.all(Totals)[-1].totaliser_ml == 1_008_000, "by which the gap is found"
+
+
+@pytest.mark.parametrize("counted", [0, 1_000], ids=["from the beginning", "in the middle"])
+def test_an_old_board_whose_counter_stands_still_is_believed_what_it_showed_while_it_ran(
+    counted: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    b = old()
+    b.until(Idle)
+    real = b.twin._totals
+
+    def totals(now_us: int) -> tuple[GradeTotals, ...]:
+        return tuple(replace(item, volume=min(item.volume, (1_000_000 + counted) // 10)) for item in real(now_us))
+
+    monkeypatch.setattr(b.twin, "_totals", totals)
+    done = sale(b, 5_000)
+    assert (done.volume_ml, done.amount_minor, done.totaliser_ml) == (5_000, 21_895, 1_000_000 + counted)
+
+
+def test_one_word_of_money_that_nobody_fuelled_for_makes_no_sale_of_an_older_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    b = old()
+    b.until(Idle)
+    b.submit(Clear(sale(b, 5_000).clear_token))
+    b.until(Idle)
+    b.twin.head.hang_up(b.now_us)
+    authorise(b, Authorise((1,)))
+    b.to_core = lambda data: to_digits(99, 6) if len(data) == 6 else data
+    b.run(10)
+    b.heal()
+    b.twin.head.hang_up(b.now_us)
+    assert b.until(Completed).volume_ml == 0
