@@ -58,6 +58,7 @@ def make_link(
     if table is None:
         return None
     from sync.link import StationLink
+    from sync.list_files import ListFiles
     from sync.transport import HttpTransport
 
     return StationLink(
@@ -67,6 +68,7 @@ def make_link(
         transport=HttpTransport(table.url),
         clock=clock,
         randomness=randomness,
+        lists=ListFiles(config),
     )
 
 

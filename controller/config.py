@@ -16,6 +16,7 @@ from controller.cards_table import CardsTable, ReaderTable, wrong_cards, wrong_r
 from controller.config_programmes import ProgrammesTable, ReceiptTable, VatTable, check_programmes, check_vat
 from controller.domain.ladder import ODOMETER_KM_A_DAY, Ladder, Rules, Step
 from controller.domain.meters import FLOW_LIMIT_ML_PER_S
+from controller.domain.prices import PriceField
 from controller.domain.products import Grade
 from controller.domain.programmes.rules import Product
 from controller.domain.quantities import CURRENCIES, Currency, Unit, UnitPrice, parse_decimal
@@ -23,6 +24,7 @@ from controller.domain.receipt import WIDTH_MIN
 from controller.domain.vat import VatRate
 from controller.keypad_table import KeypadTable, wrong_keypads
 from controller.programme_files import ProgrammeText
+from controller.pumps.address import net_address
 from controller.pumps.core import LineSettings
 from controller.pumps.digits import VOLUME_DECIMALS_MAX, PumpDigits
 from controller.pumps.options import DartOptions, PumpOptions, TwoWireOptions
@@ -144,6 +146,12 @@ class PrinterTable(_Table, frozen=True):
     hardware_flow: bool = True
 
 
+class PricesTable(_Table, frozen=True):
+    """Who sets prices: `desk`, or by the `list` headquarters, for all grades that it names there."""
+
+    set_by: Literal["desk", "list"] = "desk"
+
+
 class LimitsTable(_Table, frozen=True):
     """What shrinks limits: `ladder` is pairs of hours since the last contact with headquarters, and percent."""
 
@@ -173,6 +181,7 @@ class StationFile(_Table, frozen=True):
     keypads: tuple[KeypadTable, ...] = ()
     printer: PrinterTable | None = None
     limits: LimitsTable = LimitsTable()
+    prices: PricesTable = PricesTable()
     receipt: ReceiptTable = ReceiptTable()
     programmes: ProgrammesTable = ProgrammesTable()
     vat: tuple[VatTable, ...] = ()
@@ -196,6 +205,17 @@ class StationConfig(msgspec.Struct, frozen=True):
     @property
     def keys(self) -> Path:
         return self.folder / self.file.station.keys
+
+    @property
+    def price_fields(self) -> dict[str, tuple[PriceField, ...]]:
+        """By grade: how each of its pumps shows a price."""
+        protocols = {line.name: line.protocol for line in self.file.lines}
+        fields: dict[str, tuple[PriceField, ...]] = {}
+        for point in self.file.points:
+            field = PriceField(point.price_decimals, PROTOCOLS[protocols[point.line]].price_max)
+            for code in point.nozzles:
+                fields[code] = (*fields.get(code, ()), field)
+        return fields
 
 
 def load(path: Path) -> StationConfig:
@@ -286,6 +306,10 @@ def _check_devices(file: StationFile, wrong: _Wrong) -> None:
     if not 0 <= file.api.port <= LAST_PORT:
         raise wrong("api.port", f"{file.api.port}: expected a port, 1 to {LAST_PORT}, or 0 for any that is free")
     for index, line in enumerate(file.lines):
+        try:
+            net_address(line.port)
+        except ValueError as error:
+            raise wrong(f"lines[{index}].port", str(error)) from error
         if line.baud is not None and line.baud <= 0:
             raise wrong(f"lines[{index}].baud", f"{line.baud}: expected a speed such as 9600")
         try:

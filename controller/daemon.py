@@ -32,8 +32,10 @@ from controller.machine import MachineClock, MachineRandomness, ThreadedPins, bo
 from controller.printing.escpos import MODELS
 from controller.printing.port import PortPrinter, PortSettings
 from controller.printing.spool import Printer, PrintQueue, SpoolDirectory
+from controller.pumps.address import net_address
 from controller.pumps.core import LinePort
 from controller.pumps.line import SerialLinePort, is_pty
+from controller.pumps.net import NetLinePort
 from controller.station import Station
 from controller.store import checkpoint as checkpoint_file
 from controller.store import journal as journal_file
@@ -187,6 +189,11 @@ def _assemble(
 
 def _open_port(config: StationConfig, line: LineTable, clock: Clock, *, simulation: bool) -> LinePort:
     """The line's port. OSError with a sentence: the line tries again, the rest of the station goes on."""
+    where = net_address(line.port)
+    if where is not None:
+        if simulation and not where.here:
+            raise OSError(f"port {where} is on another machine: a simulated station keeps its hands off real pumps")
+        return NetLinePort(where, line.settings, clock, slack_us=line.slack_us, echo=line.echo)
     path = config.folder / line.port
     if simulation and path.exists() and not is_pty(str(path)):
         raise OSError(f"{path} is no pseudo terminal: a simulated station keeps its hands off real pumps")

@@ -109,6 +109,9 @@ code = "autogas"
 name = "Autogas"
 price = "24.35"
 
+# [prices]
+# set_by = "list"                   # headquarters sets the prices that its list names; without it the desk sets all
+
 [[lines]]                           # a cable with pumps on it
 name = "east"
 protocol = "dart"                   # dart, two-wire (one grade a point) or azt2

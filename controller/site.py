@@ -17,6 +17,7 @@ from controller.domain.codes import Verify
 from controller.domain.grants import GrantDesk
 from controller.domain.headquarters import Headquarters
 from controller.domain.ladder import Rules
+from controller.domain.list_entries import Catalogue
 from controller.domain.lists import LookUp
 from controller.domain.names import RowName
 from controller.domain.prices import current
@@ -62,6 +63,10 @@ class Lists(Protocol):
         ...
 
     def look_up(self, key: bytes) -> LookUp: ...
+
+    def catalogue(self) -> Catalogue | None:
+        """What headquarters sends along with the tokens; None where there is no list that can be read."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +117,8 @@ class Site:
         """How a card's purse pays, before its pump is let go."""
         self.verify_code: Verify = lambda signature, message: False
         """Whether headquarters has signed a code."""
+        self.code_used_elsewhere: Callable[[bytes], bool] = lambda nonce: False
+        """Whether headquarters has told that another station let somebody go by this code."""
         self.headquarters: Headquarters | None = None
         """The link, at a station that has one."""
         self.grants: GrantDesk | None = None
@@ -126,6 +133,12 @@ class Site:
     @property
     def wall_ms(self) -> int:
         return self.clock.now().wall_ms
+
+    @property
+    def epoch(self) -> str:
+        """Of the journal since this start, in hex: no other start has it, and none of a restored disk."""
+        head = self._writer.head
+        return head.epoch.hex() if head else ""
 
     @property
     def troubles(self) -> Mapping[str, Trouble]:

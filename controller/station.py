@@ -6,7 +6,7 @@ time. Knows no serial port, no PC/SC, no HTTP and no file.
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from card_io.reader import CardReader
@@ -17,9 +17,11 @@ from controller.config_programmes import product_of
 from controller.deciding.contact import LastContact
 from controller.deciding.entitled import CardsProven, EntitledLists, EntitledPins, EntitledRules
 from controller.deciding.grants import HeadquartersGrants
+from controller.deciding.list_prices import ListPrices
 from controller.deciding.pin_notes import PinNotes
 from controller.deciding.set_apart import SetApartHere
 from controller.deciding.shown import verified_by
+from controller.deciding.used_elsewhere import UsedElsewhere
 from controller.domain.books import Books, Sale, Unpaid
 from controller.domain.days import BusinessDay
 from controller.domain.desk import (
@@ -54,6 +56,7 @@ from controller.store.journal import Journal
 from controller.store.writer import JournalUnwritable, JournalWriter
 from controller.tills.balances import Balances
 from controller.tills.charging import Charging
+from controller.tills.list_rules import ListRules
 from controller.tills.programmes_desk import ProgrammesDesk
 from controller.tills.receipts import Receipts
 from controller.tills.redeeming import Redeeming
@@ -156,7 +159,7 @@ class Station:
             KeypadDesk(self.site, self.points[number], keypad, resting=resting)
             for number, keypad in (keypads or {}).items()
         ]
-        self._pricing = Pricing(self.site, _price_decimals(file.points), self._price_changed)
+        self._pricing, self._list_prices = self._make_pricing()
         named = {grade.code: product_of(grade.code, grade.product) for grade in file.grades}
         products = {code: product for code, product in named.items() if product is not None}
         self._receipts = Receipts(config, products, print_queue, printer_model)
@@ -167,6 +170,9 @@ class Station:
             list_secret=list_secret,
             headquarters=headquarters,
             on_quoted=lambda sale: self._receipts.print_points(sale, self.site.books),
+        )
+        self._list_rules = ListRules(
+            self.site, self._programmes, config.programmes, config.currency, self._receipts.go_by
         )
         self._redeeming = Redeeming(self.site, self._programmes, headquarters)
         self._charging = Charging(self.site, self._programmes, headquarters)
@@ -180,21 +186,33 @@ class Station:
             programmes=self._programmes,
             redeeming=self._redeeming,
             charging=self._charging,
-            cards=self._cards.command,
+            cards=self._cards,
             managers=frozenset(till.id for till in file.tills if till.manager),
             devices=Devices(self.site, self.points, file.tills),
         )
         self._cards.show = self._tills.show_card
         if headquarters is not None:
-            writer.on_append(headquarters.rows_written)
-            headquarters.on_state(self._link_changed)
-            self._grants = HeadquartersGrants(self.site, headquarters)
-            self.site.headquarters = headquarters
-            self.site.grants = self._grants
-            self._set_apart = SetApartHere(self.site, headquarters)
-            self._contact = LastContact(self.site, headquarters)
-            headquarters.on_state(self._contact.changed)
-            self.site.contact_age_ms = lambda: self._contact.age_ms
+            self._listen_to(headquarters)
+
+    def _listen_to(self, headquarters: Headquarters) -> None:
+        self._writer.on_append(headquarters.rows_written)
+        headquarters.on_state(self._link_changed)
+        self._grants = HeadquartersGrants(self.site, headquarters)
+        self.site.headquarters = headquarters
+        self.site.grants = self._grants
+        self._set_apart = SetApartHere(self.site, headquarters)
+        UsedElsewhere(self.site, headquarters)
+        self._contact = LastContact(self.site, headquarters)
+        headquarters.on_state(self._contact.changed)
+        self.site.contact_age_ms = lambda: self._contact.age_ms
+
+    def _make_pricing(self) -> tuple[Pricing, ListPrices | None]:
+        """Who changes prices here: the desk, and at a station that says so, headquarters by its list."""
+        fields = self.config.price_fields
+        if self.config.file.prices.set_by == "desk":
+            return Pricing(self.site, fields, self._price_changed), None
+        by_list = ListPrices(self.site, fields, self._price_changed)
+        return Pricing(self.site, fields, self._price_changed, by_list.sets), by_list
 
     def _add_line(self, line: LineTable, tables: list[PointTable], open_port: Callable[[LineTable], LinePort]) -> None:
         config = self.config
@@ -241,7 +259,10 @@ class Station:
         table = self.config.file.station
         await self.site.write(Started(table.id, SOFTWARE, table.simulated, previous, self.site.grades))
         await self._pricing.start()
+        if self._list_prices is not None:
+            await self._list_prices.start()
         await self._programmes.start()
+        await self._list_rules.start()
         for point in self.points.values():
             point.meters.show_troubles()
         for sale in list(self.site.books.settled.values())[-UNSURE_RECEIPTS:]:
@@ -261,6 +282,10 @@ class Station:
         ]
         if self._purse is not None:
             work.append(self._purse.run())
+        if self._list_prices is not None:
+            work.append(self._list_prices.run())
+        if self.config.programmes:
+            work.append(self._list_rules.run())
         if self._headquarters is not None:
             work += [self._headquarters.run(), self._contact.run(), self._grants.run(), self._set_apart.run()]
             work.append(self._redeeming.run())
@@ -361,6 +386,7 @@ class Station:
 
     def _link_changed(self, state: LinkState) -> None:
         self.site.trouble("headquarters", state.trouble or None)
+        self.site.trouble("headquarters' list", state.list_trouble or None)
         self.site.changed()
 
     def _link_view(self) -> LinkView:
@@ -392,6 +418,7 @@ class Station:
             text=display.text or point.prices.text or (self._purse.tile_text(point.number) if self._purse else ""),
             unpaid=tuple(self._unpaid_view(unpaid) for unpaid in self.site.books.unpaid_at(point.number)),
             choices=point.choices,
+            question=display.question,
         )
 
     def _unpaid_view(self, unpaid: Unpaid) -> UnpaidView:
@@ -414,13 +441,4 @@ def _entitled(config: StationConfig, list_secret: bytes) -> EntitledRules:
     cards = config.file.cards
     if cards is None:
         return EntitledRules(list_secret, config.zone, {})
-    return EntitledRules(list_secret, config.zone, cards.product_sets, cards.unlisted, cards.purse)
-
-
-def _price_decimals(points: Sequence[PointTable]) -> dict[str, int]:
-    """By grade: as many decimals of a price as all of its pumps show."""
-    decimals: dict[str, int] = {}
-    for point in points:
-        for code in point.nozzles:
-            decimals[code] = min(decimals.get(code, point.price_decimals), point.price_decimals)
-    return decimals
+    return EntitledRules(list_secret, config.zone, cards.product_sets, cards.unlisted, cards.purse, config.grades)

@@ -10,8 +10,7 @@ from typing import TypeVar
 
 import click
 
-from sim.bench import CONTROL_FILE
-from sim.control import ControlClient, ControlError
+from sim.control import CONTROL_FILE, ControlClient, ControlError
 
 T = TypeVar("T")
 

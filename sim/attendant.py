@@ -92,12 +92,15 @@ class Attendant:
         elif point.state is PointState.REFUSED and visit.pays is Pays.PLATE:
             await self._desk.command(AuthorisePoint(self._id(), point.number, grade=_grade(point, visit)))
         elif point.state is PointState.DECIDING and point.need is Need.GRADE:
-            await self._desk.command(AnswerNeed(self._id(), point.number, Need.GRADE, str(visit.nozzle)))
+            await self._answer(point, Need.GRADE, str(visit.nozzle))
         elif point.state is PointState.DECIDING and point.need is Need.PLATE and visit.holder:
-            await self._desk.command(AnswerNeed(self._id(), point.number, Need.PLATE, visit.holder.plate))
+            await self._answer(point, Need.PLATE, visit.holder.plate)
         elif point.state is PointState.DECIDING and point.need is Need.ODOMETER:
             self._odometer_km += ODOMETER_STEP_KM
-            await self._desk.command(AnswerNeed(self._id(), point.number, Need.ODOMETER, str(self._odometer_km)))
+            await self._answer(point, Need.ODOMETER, str(self._odometer_km))
+
+    async def _answer(self, point: PointView, need: Need, value: str) -> None:
+        await self._desk.command(AnswerNeed(self._id(), point.number, need, value, point.question))
 
     async def _take_money(self, unpaid: UnpaidView) -> None:
         leased = await self._desk.command(LeaseDelivery(self._id(), unpaid.delivery_id))

@@ -9,6 +9,7 @@ import secrets
 import signal
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,8 +21,9 @@ from sim.held_ports import HeldPorts
 from sim.site import CARD_MASTER_BYTES, LINES, PLACES, STATION_ID, list_csv, station_toml
 
 TILL = "till-1"
-READY_WAIT_S = 20
-END_WAIT_S = 10
+READY_WAIT_S = 60
+"""A small machine that does other things too starts all of it slowly; only what hangs takes so long."""
+END_WAIT_S = 30
 LOGS = "logs"
 
 
@@ -114,9 +116,10 @@ class Backstage:
         return {name: self._end_one(name) for name in ("station", "headquarters", "bench")}
 
     def _end_one(self, name: str) -> int:
-        process = self._processes.pop(name)
+        process = self._processes[name]  # it stays there until it has ended: who does not is ended by force
         process.send_signal(signal.SIGTERM)
         code = process.wait(END_WAIT_S)
+        del self._processes[name]
         _close(process)
         return code
 
@@ -208,21 +211,34 @@ class Backstage:
         ]
         complaints = []
         for words, process in zip(commands, running, strict=True):
-            _, said = process.communicate(timeout=READY_WAIT_S)
+            try:
+                _, said = process.communicate(timeout=READY_WAIT_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                _, said = process.communicate()
+                said = f"it did not end within {READY_WAIT_S} s\n{said}"
             if process.returncode:
                 complaints.append(f"forecourt {' '.join(words)}: {said.strip()}")
         if complaints:
             raise BackstageError("\n".join(complaints))
 
     def _await_ready(self, name: str) -> None:
-        """Read the process's lines until it says that it is ready."""
+        """Read the process's lines until it says that it is ready; one that never does is killed."""
         process = self._processes[name]
         assert process.stdout is not None
-        for line in process.stdout:
-            if line.strip() == "ready" or " ready at " in line:
-                return
-        process.wait(END_WAIT_S)
-        raise BackstageError(f"the {name} ended with code {process.returncode}:\n{self.log_of(name)}")
+        too_long = threading.Timer(READY_WAIT_S, process.kill)
+        too_long.daemon = True
+        too_long.start()
+        try:
+            for line in process.stdout:
+                if line.strip() == "ready" or " ready at " in line:
+                    return
+        finally:
+            too_long.cancel()
+        code = process.wait(END_WAIT_S)
+        hung = code == -signal.SIGKILL
+        why = f"was not ready within {READY_WAIT_S} s" if hung else f"ended with code {code}"
+        raise BackstageError(f"the {name} {why}:\n{self.log_of(name)}")
 
 
 def _close(process: "subprocess.Popen[str]") -> None:

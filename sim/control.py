@@ -13,6 +13,8 @@ from typing import TypeVar
 import msgspec
 
 HOST = "127.0.0.1"
+CONTROL_FILE = "control"
+"""Beside the pseudo terminals' names: where the control port is."""
 LINE_BYTES_MAX = 4_096
 ANSWER_BYTES_MAX = 1 << 20
 T = TypeVar("T")

@@ -17,9 +17,9 @@ import msgspec
 
 from sim.backstage import TILL, Backstage, BackstageError, Cast
 
-HEADLESS_WAIT_S = 120
-HEADQUARTERS_WAIT_S = 15
-POLL_S = 0.1
+SALE_WAIT_S = 120
+"""From one sale to the next."""
+HEADQUARTERS_WAIT_S = 60
 FLOW_EASY_ML_PER_S = 600
 FLOW_BRISK_ML_PER_S = 3_000
 
@@ -154,18 +154,20 @@ async def _serve(backstage: Backstage, sales: int) -> int:
     jobs = [asyncio.ensure_future(till.follow()), asyncio.ensure_future(attendant.run())]
     try:
         printed: set[str] = set()
-        deadline_us = clock.now().mono_us + HEADLESS_WAIT_S * 1_000_000
+        deadline_us = clock.now().mono_us + SALE_WAIT_S * 1_000_000
         while len(printed) < sales or till.snapshot().sales < sales:
             if clock.now().mono_us > deadline_us:
-                late = f"{till.snapshot().sales} of {sales} sales after {HEADLESS_WAIT_S} s"
+                late = f"{till.snapshot().sales} of {sales} sales, and no other within {SALE_WAIT_S} s"
                 raise BackstageError(f"{late}:\n{backstage.log_of('station')}")
             for job in jobs:
                 if job.done():
                     job.result()
-            _print_new_receipts(backstage.station_folder / "data" / "receipts", printed)
+            if _print_new_receipts(backstage.station_folder / "data" / "receipts", printed):
+                deadline_us = clock.now().mono_us + SALE_WAIT_S * 1_000_000
             await clock.sleep_until(clock.now().mono_us + 100_000)
+        deadline_us = clock.now().mono_us + HEADQUARTERS_WAIT_S * 1_000_000
         async for known in _headquarters_sales(backstage):
-            if known >= sales or clock.now().mono_us > deadline_us + HEADQUARTERS_WAIT_S * 1_000_000:
+            if known >= sales or clock.now().mono_us > deadline_us:
                 break
             await clock.sleep_until(clock.now().mono_us + 200_000)
         return (await control.totals()).totaliser_ml
@@ -177,11 +179,14 @@ async def _serve(backstage: Backstage, sales: int) -> int:
         await control.close()
 
 
-def _print_new_receipts(folder: Path, printed: set[str]) -> None:
+def _print_new_receipts(folder: Path, printed: set[str]) -> bool:
+    """Whether there were any."""
+    known = len(printed)
     for path in sorted(folder.glob("receipt-*.txt")):
         if path.name not in printed:
             printed.add(path.name)
             click.echo(path.read_text(encoding="utf-8"))
+    return len(printed) > known
 
 
 async def _headquarters_sales(backstage: Backstage) -> AsyncIterator[int]:

@@ -48,13 +48,13 @@ class SimulatedHeadquarters:
         self._clock = clock
         self._chance = chance
         self._quality = quality
-        self._store = Store.in_memory()
-        self._ingest = Ingest(self._store, simulated=True)
-        self.prepaid = Prepaid(self._store.commit)
+        self.store = Store.in_memory()
+        self._ingest = Ingest(self.store, simulated=True)
+        self.prepaid = Prepaid(self.store.commit)
         """Its prepaid accounts, to be paid into."""
-        self._requests = Requests(self._store, Answers(self.prepaid, answering))
+        self._requests = Requests(self.store, Answers(self.prepaid, answering))
         public = self.key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-        self._store.enrol(station, public, clock.now().wall_ms)
+        self.store.enrol(station, public, clock.now().wall_ms)
 
     async def post(self, path: str, body: bytes) -> bytes:
         """Carry a message there and its answer back, if chance lets it."""
@@ -74,10 +74,10 @@ class SimulatedHeadquarters:
         return answer
 
     def totals(self) -> Totals:
-        return self._store.totals(self._station)
+        return self.store.totals(self._station)
 
     def close(self) -> None:
-        self._store.close()
+        self.store.close()
 
     async def _wait_us(self, us: int) -> None:
         await self._clock.sleep_until(self._clock.now().mono_us + us)

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from controller.domain.headquarters import SetApart
+from controller.domain.headquarters import SetApart, UsedCode
 from controller.domain.records import GENESIS, Row
 from controller.domain.seams import US_PER_MS, US_PER_S, Clock, Randomness
 from sync.station import HEARTBEAT_US, Ending, LookUp, Outcome, RequestLane, SendAfter, SendRequest, Uplink, Wait
@@ -83,11 +83,29 @@ class LinkStatus:
     trouble: str
 
 
+async def post_patiently(transport: Transport, clock: Clock, path: str, body: bytes) -> bytes:
+    """The transport's answer, or LinkDown when it does not come back at all."""
+    post = asyncio.ensure_future(transport.post(path, body))
+    patience = asyncio.ensure_future(clock.sleep_until(clock.now().mono_us + POST_MAX_US))
+    try:
+        await asyncio.wait({post, patience}, return_when=asyncio.FIRST_COMPLETED)
+        if post.done():
+            return post.result()
+        raise LinkDown("headquarters took the message and never answered: it may be overloaded")
+    finally:
+        for task in (post, patience):
+            if not task.done():
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+
+
 class LinkRunner:
     """One station's link: `run()` it as a task, `notify()` it after each commit, `ask()` it questions.
 
     `on_status` is called on the loop whenever the status has changed. `on_late` gets an answer that came after its
-    request had ended as unknown; `on_set_apart` each sum that headquarters says is set apart here.
+    request had ended as unknown; `on_set_apart` each sum that headquarters says is set apart here,
+    `on_used_codes` codes that were used at other stations.
     """
 
     def __init__(
@@ -102,6 +120,7 @@ class LinkRunner:
         on_status: Callable[[LinkStatus], None] | None = None,
         on_late: Callable[[Outcome], None] | None = None,
         on_set_apart: Callable[[SetApart], None] | None = None,
+        on_used_codes: Callable[[tuple[UsedCode, ...]], None] | None = None,
         heartbeat_us: int | None = HEARTBEAT_US,
     ) -> None:
         self._station = station
@@ -112,6 +131,7 @@ class LinkRunner:
         self._on_status = on_status
         self._on_late = on_late
         self._on_set_apart = on_set_apart
+        self._on_used_codes = on_used_codes
         self._uplink = Uplink(
             station,
             cursor=outbox.cursor,
@@ -197,7 +217,10 @@ class LinkRunner:
             self._uplink.failed(f"headquarters' answer cannot be read: {error}", self._now_us(), refused=True)
         else:
             self._uplink.acknowledged(acknowledgement, self._now_us())
-            if acknowledgement.station == self._station and self._on_set_apart is not None:
+            mine = acknowledgement.station == self._station
+            if mine and acknowledgement.used_codes and self._on_used_codes is not None:
+                self._on_used_codes(acknowledgement.used_codes)
+            if mine and self._on_set_apart is not None:
                 for told in acknowledgement.set_apart:
                     self._on_set_apart(told)
 
@@ -235,20 +258,7 @@ class LinkRunner:
                 self._on_late(outcome)
 
     async def _post(self, path: str, body: bytes) -> bytes:
-        """The transport's answer, or LinkDown when it does not come back at all."""
-        post = asyncio.ensure_future(self._transport.post(path, body))
-        patience = asyncio.ensure_future(self._clock.sleep_until(self._now_us() + POST_MAX_US))
-        try:
-            await asyncio.wait({post, patience}, return_when=asyncio.FIRST_COMPLETED)
-            if post.done():
-                return post.result()
-            raise LinkDown("headquarters took the message and never answered: it may be overloaded")
-        finally:
-            for task in (post, patience):
-                if not task.done():
-                    task.cancel()
-                    with suppress(asyncio.CancelledError):
-                        await task
+        return await post_patiently(self._transport, self._clock, path, body)
 
     async def _wait(self, wake: asyncio.Event, until_us: int | None) -> None:
         timer = None if until_us is None else self._clock.call_at(until_us, wake.set)

@@ -20,7 +20,7 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from controller.domain.headquarters import SetApart
+from controller.domain.headquarters import SetApart, UsedCode
 from controller.domain.questions import Question, QuestionAnswer
 from controller.domain.records import EPOCH_BYTES, HASH_BYTES, Row, RowName
 
@@ -45,7 +45,13 @@ MAX_ACCOUNT_LETTERS = 64
 
 BATCHES_PATH = "/v1/batches"
 REQUESTS_PATH = "/v1/requests"
+LISTS_PATH = "/v1/lists"
+LIST_PIECE_BYTES = 48 << 10
+"""Of a list's file in one answer: some seconds on the slowest mobile link, and below MAX_ANSWER_BYTES."""
+LIST_BYTES_MAX = 4 << 30
+"""Of a list's file: ten times the largest that was tried. What claims to be more fills no station's disk."""
 
+_LIST_NAME = r"^([1-9][0-9]{0,9}-)?[1-9][0-9]{0,9}\.(list|delta)\Z"
 _STATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _DEFLATE_RAW = -15
 _DEFLATE_LEVEL = 6
@@ -132,7 +138,8 @@ class Acknowledgement(msgspec.Struct, frozen=True, array_like=True):
     `position`: the head of the branch that the batch lies on (None: nothing at all). `known`: more rows that are on
     disk, the batch's last one first, then heads of branches and, when an ancestor is sought, older rows at
     doubling distances. Whichever of these is the sender's own row and the latest, is where to go on from.
-    `set_apart`: what is set apart at the station and is not in the rows that came yet.
+    `set_apart`: what is set apart at the station and is not in the rows that came yet. `used_codes`: codes of one use
+    that other stations have used.
     """
 
     station: StationId
@@ -140,6 +147,7 @@ class Acknowledgement(msgspec.Struct, frozen=True, array_like=True):
     known: Annotated[tuple[Position, ...], msgspec.Meta(max_length=MAX_KNOWN)]
     expects: Expects
     set_apart: Annotated[tuple[SetApart, ...], msgspec.Meta(max_length=MAX_KNOWN)] = ()
+    used_codes: Annotated[tuple[UsedCode, ...], msgspec.Meta(max_length=MAX_KNOWN)] = ()
 
 
 class BalanceAsk(msgspec.Struct, frozen=True, array_like=True, tag="balance"):
@@ -185,6 +193,28 @@ class Reply(msgspec.Struct, frozen=True, array_like=True):
     outcome: Answer
 
 
+class ListAsk(msgspec.Struct, frozen=True, array_like=True):
+    """What comes after the list `version`, which headquarters signed (0: none is in place)? Or: the rest of a file.
+
+    `whole`: no delta, it did not fit. `name` and `offset`: of the file that is being fetched; empty at first.
+    """
+
+    station: StationId
+    version: Seq
+    whole: bool = False
+    name: Annotated[str, msgspec.Meta(pattern=f"{_LIST_NAME}|^\\Z")] = ""
+    offset: Seq = 0
+
+
+class ListPiece(msgspec.Struct, frozen=True, array_like=True):
+    """A piece of a list's file, which is signed in itself. An empty `name`: there is nothing newer, or not any more."""
+
+    name: Annotated[str, msgspec.Meta(pattern=f"{_LIST_NAME}|^\\Z")] = ""
+    size: Annotated[int, msgspec.Meta(ge=0, le=LIST_BYTES_MAX)] = 0
+    offset: Seq = 0
+    data: Annotated[bytes, msgspec.Meta(max_length=LIST_PIECE_BYTES)] = b""
+
+
 class _Envelope(msgspec.Struct, frozen=True, array_like=True):
     station: StationId
     packed: bytes
@@ -195,7 +225,16 @@ _BATCH = b"B"
 _ACKNOWLEDGEMENT = b"A"
 _REQUEST = b"Q"
 _REPLY = b"R"
-_KIND_NAMES = {_BATCH: "batch", _ACKNOWLEDGEMENT: "acknowledgement", _REQUEST: "request", _REPLY: "reply"}
+_LIST_ASK = b"L"
+_LIST_PIECE = b"P"
+_KIND_NAMES = {
+    _BATCH: "batch",
+    _ACKNOWLEDGEMENT: "acknowledgement",
+    _REQUEST: "request",
+    _REPLY: "reply",
+    _LIST_ASK: "question for a list",
+    _LIST_PIECE: "piece of a list",
+}
 
 _T = TypeVar("_T")
 _encoder = msgspec.msgpack.Encoder()
@@ -204,6 +243,8 @@ _batches = msgspec.msgpack.Decoder(Batch)
 _acknowledgements = msgspec.msgpack.Decoder(Acknowledgement)
 _requests = msgspec.msgpack.Decoder(Request)
 _replies = msgspec.msgpack.Decoder(Reply)
+_list_asks = msgspec.msgpack.Decoder(ListAsk)
+_list_pieces = msgspec.msgpack.Decoder(ListPiece)
 
 
 class Sealed:
@@ -249,6 +290,29 @@ class SealedRequest(Sealed):
         request = _decode(_requests, self._verified(public_key), _REQUEST)
         _same_station(self.station, request.station)
         return request
+
+
+class SealedListAsk(Sealed):
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data, _LIST_ASK)
+
+    def open(self, public_key: bytes) -> ListAsk:
+        """The question, after its signature held. SignatureWrong, Malformed."""
+        ask = _decode(_list_asks, self._verified(public_key), _LIST_ASK)
+        _same_station(self.station, ask.station)
+        return ask
+
+
+def pack_list_ask(ask: ListAsk, key: Ed25519PrivateKey) -> bytes:
+    return _seal(_LIST_ASK, ask.station, _encoder.encode(ask), key)
+
+
+def pack_list_piece(piece: ListPiece) -> bytes:
+    return bytes([WIRE_VERSION]) + _LIST_PIECE + _encoder.encode(piece)
+
+
+def unpack_list_piece(data: bytes) -> ListPiece:
+    return _decode(_list_pieces, _answer(data, _LIST_PIECE), _LIST_PIECE)
 
 
 def pack_batch(batch: Batch, key: Ed25519PrivateKey) -> bytes:

@@ -36,6 +36,8 @@ class Offer:
     preset_volume_ml: int | None = None
     preset_amount_minor: int | None = None
     choices: tuple[GradeChoice, ...] = ()
+    question: str = ""
+    """The id of what the station asks there: an answer names it."""
 
 
 _NEEDS = {
@@ -78,7 +80,8 @@ def offer(snapshot: Snapshot, number: int, till: str, preset: Preset | None = No
         return _with_preset(snapshot, point, preset)
     if point.state is PointState.DECIDING and point.need:
         text = f"Enter: {_NEEDS[point.need]} for pump {number}"
-        return Offer(Deed.ANSWER, text, point=number, need=point.need, choices=point.choices)
+        choices, question = point.choices, point.question
+        return Offer(Deed.ANSWER, text, point=number, need=point.need, choices=choices, question=question)
     if may_authorise(point):
         text = f"Enter: let pump {number} deliver{_what(point)}"
         return Offer(Deed.AUTHORISE, text, point=number, choices=point.choices)

@@ -68,7 +68,7 @@ class Questions:
         if need not in TITLES:
             self._say("The station asks headquarters itself: wait for its answer", True)
             return []
-        then = partial(self._answered, step.point, need)
+        then = partial(self._answered, step, need)
         hint = HINTS.get(need, "Type it, then Enter")
         return [OpenEntry(f"PUMP {step.point}: {TITLES[need]}", hint, then, hidden=need is Need.PIN)]
 
@@ -113,7 +113,7 @@ class Questions:
         self.choosing = None
         step = choosing.offer
         if step.need is Need.GRADE:
-            return [Back(), Send(AnswerNeed(self._new_id(), step.point, Need.GRADE, grade))]
+            return [Back(), Send(AnswerNeed(self._new_id(), step.point, Need.GRADE, grade, step.question))]
         return [Back(), Send(self._command(step, grade=grade))]
 
     # Inside
@@ -136,14 +136,15 @@ class Questions:
             return [Back(), Send(self._command(step, shown=Shown(qr=typed)))]
         return [Back(), Send(self._command(step, plate=typed))]
 
-    def _answered(self, point: int, need: Need, value: str) -> Effects:
+    def _answered(self, step: Offer, need: Need, value: str) -> Effects:
+        """Of the question that stood there when the entry was opened, whatever is asked by now."""
         if need is Need.ODOMETER and not (value.isdecimal() and value.isascii()):
             self._say("The odometer is a number of whole kilometres", True)
             return []
         if need is Need.PIN and not (value.isdecimal() and value.isascii()):
             self._say("A PIN has digits only", True)
             return []
-        return [Back(), Send(AnswerNeed(self._new_id(), point, need, value))]
+        return [Back(), Send(AnswerNeed(self._new_id(), step.point, need, value, step.question))]
 
     def _account_typed(self, value: str) -> Effects:
         digits = value.replace(" ", "")

@@ -55,6 +55,10 @@ EDGES: dict[str, tuple[str, str]] = {
         ".exists() .mkdir() .read_text() .stat() .write_text()",
         "the same at headquarters",
     ),
+    "controller/office/whitelist_publishing.py": (
+        ".iterdir() .mkdir() .stat() .unlink()",
+        "headquarters' folder of lists",
+    ),
     "controller/config.py": (".read_text()", "reads station.toml"),
     "controller/install.py": (".exists() .mkdir() .write_text()", "makes a station's folder"),
     "controller/office/journal_commands.py": (".exists()", "the command line names files"),
@@ -73,6 +77,7 @@ EDGES: dict[str, tuple[str, str]] = {
     "controller/programme_files.py": (".read_text()", "reads programmes"),
     "controller/office/programme_commands.py": (".open() .read_text()", "the command line names programmes and events"),
     "controller/pumps/line.py": ("loop.add_reader os.read os.stat os.write serial termios", "the pumps' cable"),
+    "controller/pumps/net.py": ("loop.create_connection socket", "the pumps' cable behind a serial server"),
     "controller/store/checkpoint.py": (
         ".open() .read_bytes() .stat() .unlink() os.fdopen os.fsync os.open os.replace",
         "a file that saves reading the journal again",
@@ -101,14 +106,22 @@ EDGES: dict[str, tuple[str, str]] = {
     "controller/store/whitelist_taking.py": ("sqlite3", "says when the whitelist's file is damaged"),
     "controller/store/writer.py": ("threading", "commits on a thread of their own; InlineWriter has none"),
     # The card library runs in real time only: a simulated world has its own reader.
+    "card_io/beside.py": ("threading", "a thread that works while a card holds the other one"),
     "card_io/keys.py": ("os.fdopen os.open", "reads the network's card keys"),
     "card_io/pcsc.py": ("asyncio.create_subprocess_exec asyncio.timeout os.environ", "the child that talks to PC/SC"),
     "card_io/pcsc_child.py": ("concurrent os.urandom smartcard threading time", "that child: a process of its own"),
+    "card_io/pcsc_field.py": ("time", "waits for a card that another program holds"),
     "card_io/pcsc_bridge.py": ("smartcard threading time", "a child at the card office's desk: a process of its own"),
     "card_io/pcsc_card.py": ("os.environ os.read select subprocess time", "that child's owner"),
     "card_io/tcp.py": ("asyncio.open_connection asyncio.timeout", "a reader behind a TCP connection"),
     # The link and headquarters.
     "sync/transport.py": ("httpx", "the link's HTTP"),
+    "sync/list_files.py": (
+        ".exists() .iterdir() .mkdir() .open() .stat() .unlink() asyncio.to_thread concurrent loop.run_in_executor "
+        "multiprocessing",
+        "lists from headquarters on the station's disk, taken beside the loop",
+    ),
+    "sync/hq/lists.py": (".is_dir() .iterdir() .open() .stat()", "the folder of lists that stations fetch"),
     "sync/hq/account_commands.py": ("time", "the command line: when money was paid in"),
     "sync/hq/code_commands.py": ("os.urandom time", "the command line: when a code begins, and its nonce"),
     "sync/hq/serve_command.py": ("time", "headquarters' clock begins here"),
@@ -149,7 +162,7 @@ EDGES: dict[str, tuple[str, str]] = {
     ),
     "controller/wire/remote.py": ("httpx", "listens to a running station over its API"),
     "sim/backstage.py": (
-        ".mkdir() .read_text() .write_text() open() os.environ secrets signal subprocess",
+        ".mkdir() .read_text() .write_text() open() os.environ secrets signal subprocess threading",
         "starts the processes of a demonstration",
     ),
     "sim/bench.py": (
@@ -170,15 +183,12 @@ EDGES: dict[str, tuple[str, str]] = {
     "sim/cards/tcp.py": ("asyncio.start_server loop.call_later", "simulated cards over TCP"),
     "sim/cards/vpcd.py": ("asyncio.sleep socket", "simulated cards for a real PC/SC daemon"),
     "sim/asking.py": (".is_file() .read_text()", "the command line: the address of a running bench"),
-    "sim/commands.py": (
-        "tempfile time",
-        "the command line: a world's folder",
-    ),
     "sim/control.py": ("asyncio.open_connection asyncio.start_server", "people at the bench, over TCP"),
     "sim/demo.py": (".glob() .mkdir() .read_text() httpx signal tempfile threading", "a demonstration in one command"),
     "sim/held_ports.py": ("socket", "a demonstration's programs find their ports free"),
     "sim/keypads.py": ("asyncio.start_server", "simulated keypads over TCP"),
     "sim/loop.py": ("asyncio.sleep loop.call_at", "virtual time is made here"),
+    "sim/world_command.py": ("tempfile time", "the command line: a world's folder"),
     "sim/printer.py": ("loop.add_reader os.openpty os.read os.write tty", "a printer behind a pseudo terminal"),
     "sim/pumps/lines.py": ("asyncio.start_server loop.add_reader serial", "lines over TCP and a real cable"),
     "sim/pumps/port.py": ("loop.add_reader os.openpty os.read os.write tty", "pumps behind a pseudo terminal"),

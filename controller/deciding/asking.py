@@ -6,7 +6,7 @@ Meanwhile the point hears its pump, its reader and its tills. Knows no pump, no 
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from controller.deciding.answers import Pending
+from controller.deciding.answers import Pending, QuestionIds
 from controller.deciding.facts import most_minor
 from controller.domain.decide import Facts
 from controller.domain.grants import GrantDesk
@@ -29,7 +29,7 @@ class Asking:
         self._in_turn = in_turn
         self._told = told
         self._questions: set[asyncio.Task[None]] = set()
-        self._asked = 0
+        self._ids = QuestionIds(site, number)
 
     @property
     def reachable(self) -> bool:
@@ -41,8 +41,7 @@ class Asking:
         """Ask it; `told` gets how it ended, in turn: also when nobody answered in time."""
         headquarters = self._site.headquarters
         assert headquarters is not None  # `reachable` said so
-        self._asked += 1
-        name = f"point-{self._number}/{self._site.wall_ms}/{self._asked}"
+        name = self._ids.next()
 
         async def ask() -> None:
             outcome = await headquarters.ask(question, name)

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from controller.deciding.answers import QUESTIONS, Pending, answered, told_before, with_pin
+from controller.deciding.answers import QUESTIONS, Pending, QuestionIds, answered, told_before, tried
 from controller.deciding.asking import Asking, InTurn
 from controller.deciding.display import OPEN_STATES, Display, up_to
 from controller.deciding.facts import facts_for, looked_at, reservation_for
@@ -29,7 +29,7 @@ from controller.domain.products import Grade
 from controller.domain.quantities import UnitPrice
 from controller.domain.reasons import CATALOGUE, Reason, limit_text
 from controller.domain.records import Authorised, Declined, Evidence, Released, RowName
-from controller.domain.tokens import TokenKind, TokenRef
+from controller.domain.tokens import TokenRef
 from controller.pumps import words
 from controller.site import MAX_UNPAID, Site
 from controller.store.writer import JournalUnwritable
@@ -37,7 +37,6 @@ from controller.store.writer import JournalUnwritable
 _SERVED_STATES = {PointState.AUTHORISED, PointState.FUELLING, PointState.COMPLETED, PointState.STOPPED}
 """Somebody is being served, or just was."""
 
-_READ = ("Card", "Plate")
 log = logging.getLogger("forecourt.point")
 
 
@@ -65,6 +64,7 @@ class Decisions:
         self._number = number
         self._tell = tell
         self._asking = Asking(site, number, in_turn, self._granted)
+        self.ids = QuestionIds(site, number)
         self._phone = PhoneProof(self._asking, self)
         self._seen = SeenPlates(site)
         self.lifted = Lifted(self.display, grades)
@@ -125,7 +125,8 @@ class Decisions:
             log.info("point %d: a card was shown during a delivery: not used", self._number)
             return
         if self.display.state not in OPEN_STATES:
-            self._hold(token)
+            self._held.hold(token, self.display.rest)
+            self.display.was_read(token)
             return
         if self._pending is not None and self._pending.is_asked_for(token):
             return
@@ -197,18 +198,6 @@ class Decisions:
         self.stopping = True
         self._tell(words.Stop())
 
-    def _hold(self, token: TokenRef) -> None:
-        """Keep a card for the nozzle that will be lifted."""
-
-        def forgotten() -> None:
-            if self.display.state is PointState.IDLE:
-                self.display.show(PointState.IDLE)
-
-        self._held.hold(token, forgotten)
-        if self.display.state is PointState.IDLE:
-            text = f"{_READ[token.kind is TokenKind.PLATE]} read: lift the nozzle"
-            self.display.show(PointState.IDLE, token=token.shown, text=text)
-
     async def _authorise_by_till(self, command: AuthorisePoint, till: str) -> Reason | None:
         if command.preset_volume_ml is not None and command.preset_amount_minor is not None:
             return Reason.PRESET_INVALID
@@ -233,7 +222,8 @@ class Decisions:
         if token is not None:
             return await self._decide(self._request(token, command), command, till, command.command_id)
         if not self.lifted.known:
-            self.show_question(Pending(None, Need.GRADE, command, till=till), question(self.lifted.choices))
+            asked = Pending(self.ids.next(), None, Need.GRADE, command, till=till)
+            self.show_question(asked, question(self.lifted.choices))
             return None
         return await self._authorise_for_cash(command, till, command.command_id)
 
@@ -256,8 +246,10 @@ class Decisions:
         if self.stopped:
             return Reason.PUMP_STOPPED
         pending = self._pending
-        if pending is None or pending.need is not command.need:
-            return Reason.NOTHING_TO_ANSWER
+        if pending is None:
+            return Reason.QUESTION_GONE if command.question else Reason.NOTHING_TO_ANSWER
+        if (reason := pending.refuses(command)) is not None:
+            return reason
         if command.need is Need.GRADE and (reason := self._name(command.value)):
             return reason
         request = pending.request
@@ -266,20 +258,22 @@ class Decisions:
             return await self._authorise_for_cash(pending.wanted, till or pending.till, command.command_id)
         if command.need is Need.PHONE_CODE:
             return await self._phone.typed(pending, command, till)
-        if command.need is Need.PIN:
-            return await self._pin_typed(request, pending, command, till)
+        if command.need in {Need.PIN, Need.CODE}:
+            return await self._secret_typed(request, pending, command, till)
         told = self._for_lifted(request) if command.need is Need.GRADE else answered(self._site, request, command)
         if isinstance(told, Reason):
             return told
         return await self._decide(told, pending.wanted, till, command.command_id)
 
-    async def _pin_typed(self, request: Request, pending: Pending, command: AnswerNeed, till: str) -> Reason | None:
+    async def _secret_typed(self, request: Request, pending: Pending, command: AnswerNeed, till: str) -> Reason | None:
         try:
-            told = await with_pin(self._site, request, command.value)
+            told = await tried(self._site, request, command)
         except JournalUnwritable:
             return self.refused(PointState.ERROR, Reason.JOURNAL_FULL)
+        if isinstance(told, Reason):
+            return told
         if self.stopped:
-            return Reason.PUMP_STOPPED  # it came while the PIN was being checked
+            return Reason.PUMP_STOPPED  # it came while the PIN or the code was being checked
         return await self._decide(told, pending.wanted, till, command.command_id)
 
     def _name(self, typed: str) -> Reason | None:
@@ -306,12 +300,13 @@ class Decisions:
         if request is not None:
             request = replace(request, granted=None)  # what headquarters granted was for a decision at once
         text = before + (question(self.lifted.choices) if need is Need.GRADE else QUESTIONS[need])
-        self.show_question(Pending(request, need, wanted, again=bool(before)), text)
+        self.show_question(Pending(self.ids.next(), request, need, wanted, again=bool(before)), text)
 
     def show_question(self, pending: Pending, text: str) -> None:
         self._pending = pending
         token = pending.request.token.shown if pending.request else ""
-        self.display.show(PointState.DECIDING, keep=True, token=token, need=pending.need, text=text)
+        show, need = self.display.show, pending.need
+        show(PointState.DECIDING, keep=True, token=token, need=need, question=pending.id, text=text)
 
     async def _decide(
         self, request: Request, wanted: AuthorisePoint | None, till: str, command_id: str
@@ -329,7 +324,7 @@ class Decisions:
             request = self._for_lifted(request)
             decision = decide(request, facts, now_ms)
         if isinstance(decision, Needs) and decision.need is Need.HEADQUARTERS:
-            pending = Pending(request, decision.need, wanted, till=till, command_id=command_id)
+            pending = Pending(self.ids.next(), request, decision.need, wanted, till=till, command_id=command_id)
             if (most := self._asking.wanted_minor(pending, facts)) is not None:
                 return await self._ask_headquarters(pending, facts, most)
             request = replace(request, granted=Granted(None))
@@ -340,7 +335,7 @@ class Decisions:
             case Refusal(reason, evidence):
                 return await self._decline(request.token, reason, evidence)
             case Needs(Need.PHONE_CODE):
-                pending = Pending(request, decision.need, wanted, till=till, command_id=command_id)
+                pending = Pending(self.ids.next(), request, decision.need, wanted, till=till, command_id=command_id)
                 return await self._phone.send_code(pending)
             case Needs(need):
                 self._ask(need, request, wanted)

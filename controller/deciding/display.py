@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from controller.domain.desk import Need, PointState
 from controller.domain.quantities import Currency, Unit, UnitPrice, money_text, volume_text
 from controller.domain.reasons import CATALOGUE, Reason
+from controller.domain.tokens import TokenKind, TokenRef
 from controller.site import Site
 
 OPEN_STATES = {PointState.CALLING, PointState.DECIDING, PointState.REFUSED}
 """The nozzle is out and nothing is authorised yet."""
+_READ = ("Card", "Plate")
 
 
 @dataclass(slots=True)
@@ -29,6 +31,8 @@ class Display:
     need: Need | None = None
     reason: str = ""
     text: str = ""
+    question: str = ""
+    """The id of what is asked."""
 
     def show(
         self,
@@ -41,6 +45,7 @@ class Display:
         need: Need | None = None,
         reason: Reason | None = None,
         text: str = "",
+        question: str = "",
     ) -> None:
         """Show `state`; `keep` leaves nozzle, values and token of before, which another state does not inherit."""
         if not keep:
@@ -52,10 +57,26 @@ class Display:
         self.nozzle = self.nozzle if nozzle is None else nozzle
         self.price = self.price if price is None else price
         self.token = self.token if token is None else token
-        self.need = need
+        self.need, self.question = need, question
         self.reason = reason or ""
         self.text = text or (CATALOGUE[reason].attendant if reason else "")
         self.site.changed()
+
+    def say(self, text: str) -> None:
+        """Say this beside all that is shown: what is asked stays asked."""
+        self.text = text
+        self.site.changed()
+
+    def was_read(self, token: TokenRef) -> None:
+        """A card or a plate was read before the nozzle was lifted."""
+        if self.state is PointState.IDLE:
+            text = f"{_READ[token.kind is TokenKind.PLATE]} read: lift the nozzle"
+            self.show(PointState.IDLE, token=token.shown, text=text)
+
+    def rest(self) -> None:
+        """What was read before counts no more."""
+        if self.state is PointState.IDLE:
+            self.show(PointState.IDLE)
 
 
 def up_to(volume_ml: int | None, amount_minor: int | None, held_by: str, unit: Unit, currency: Currency) -> str:

@@ -6,7 +6,7 @@ goes into no row and so into no journal. Knows no reader and no purse's flow.
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -17,6 +17,7 @@ from card_io.entitlement import Entitlement
 from card_io.facts import CardFacts
 from controller.domain.card_use import CardUse
 from controller.domain.funds import Funds
+from controller.domain.list_entries import Catalogue
 from controller.domain.lists import Cap, Level, ListRow, ListState, LookUp, Measure, Status, Window
 from controller.domain.pins import BLOCK, ON_CARD, PARALLEL
 from controller.domain.purse_records import CardSeen
@@ -76,7 +77,7 @@ class EntitledRules:
     """`product_sets`: grade codes by the set's name; a set of no entry here is the grade of that name, or `all`.
 
     `unlisted`: whether a card that is not on the list may buy by its entitlement. `purse`: whether such a card pays
-    from its purse, if it has one.
+    from its purse, if it has one. `grades`: the codes that are sold here.
     """
 
     list_secret: bytes
@@ -84,6 +85,7 @@ class EntitledRules:
     product_sets: Mapping[str, tuple[str, ...]]
     unlisted: bool = False
     purse: bool = False
+    grades: Collection[str] = ()
 
 
 class EntitledLists:
@@ -93,17 +95,25 @@ class EntitledLists:
         self._lists = lists
         self._cards = cards
         self._rules = rules
+        self._unknown = ""
 
     @property
     def trouble(self) -> str:
-        return self._lists.trouble
+        """See Lists; or that the card which was looked up last is signed for what nobody here knows."""
+        return self._lists.trouble or self._unknown
+
+    def catalogue(self) -> Catalogue | None:
+        """See Lists: cards say nothing of it."""
+        return self._lists.catalogue()
 
     def look_up(self, key: bytes) -> LookUp:
         """See Lists."""
         found = self._lists.look_up(key)
         facts = self._cards.facts(key)
+        self._unknown = ""
         if facts is None or facts.entitlement is None or found.state is not ListState.READY:
             return found
+        self._unknown = self._what_nobody_knows(facts.entitlement.product_set)
         row = found.row
         if row is None:
             if not self._rules.unlisted:
@@ -113,6 +123,18 @@ class EntitledLists:
         own_pin = facts.entitlement.pin is not None and not row.pin
         row = narrowed(row, facts.entitlement, self._rules)
         return msgspec.structs.replace(found, row=row, pin_on_card=own_pin)
+
+    def _what_nobody_knows(self, name: str) -> str:
+        """A sentence, where a card's set of products has no meaning here, and is none that the network sells."""
+        if name == ALL_PRODUCTS or name in self._rules.product_sets or name in self._rules.grades:
+            return ""
+        catalogue = self._lists.catalogue()
+        if catalogue is not None and name in {product.code for product in catalogue.products}:
+            return ""
+        return (
+            f"The last card was issued for the products {name!r}, which are no key of cards.product_sets, no grade of "
+            "station.toml and no product of the list: it buys nothing here"
+        )
 
 
 def narrowed(row: ListRow, entitlement: Entitlement, rules: EntitledRules) -> ListRow:

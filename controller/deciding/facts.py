@@ -63,6 +63,7 @@ def facts_for(site: Site, token: TokenRef, point: int, now_ms: int) -> Facts:
         odometer_age_ms=elapsed_ms - reading.at_ms if reading else None,
         odometer_km_a_day=site.rules.odometer_km_a_day,
         card_use=card_use,
+        code_wrong=usage.driver_codes.wrong(token.key, row.pin_version) if row else 0,
     )
 
 
@@ -106,11 +107,11 @@ def most_minor(request: Request, facts: Facts, now_ms: int) -> int | None:
 
 
 def looked_at(site: Site, code: Scanned | None, point: int) -> Scanned | None:
-    """A scanned code, and whether it is used now: by the journal, or by another pump that is being let go."""
+    """A scanned code, and whether it is used now: by the journal, by a pump that is being let go, or elsewhere."""
     if code is None:
         return None
     others = (record.evidence.code for record in site.allowed_elsewhere(point))
-    used = code.nonce.hex() in site.books.codes.until_ms
+    used = code.nonce.hex() in site.books.codes.until_ms or site.code_used_elsewhere(code.nonce)
     used = used or any(other is not None and other.nonce == code.nonce for other in others)
     return msgspec.structs.replace(code, used=used)
 

@@ -6,7 +6,7 @@ Nobody here knows the code, so without headquarters no phone is proven. Knows no
 from dataclasses import replace
 from typing import Protocol
 
-from controller.deciding.answers import Pending
+from controller.deciding.answers import Pending, QuestionIds
 from controller.deciding.asking import Asking
 from controller.domain.desk import AnswerNeed, Need
 from controller.domain.questions import CodeAnswer, CodeAsk, Heard, Outcome, PhoneAnswer, PhoneAsk
@@ -24,6 +24,9 @@ class Asked(Protocol):
     def question(self) -> Pending | None:
         """What is asked now."""
         ...
+
+    @property
+    def ids(self) -> QuestionIds: ...
 
     def show_question(self, pending: Pending, text: str) -> None: ...
 
@@ -70,7 +73,8 @@ class PhoneProof:
         code = command.value.strip()
         if not code:
             return Reason.PHONE_NOT_PROVEN
-        checking = replace(pending, need=Need.HEADQUARTERS, till=till, command_id=command.command_id)
+        asking, command_id = self._point.ids.next(), command.command_id
+        checking = replace(pending, id=asking, need=Need.HEADQUARTERS, till=till, command_id=command_id)
         self._point.show_question(checking, CHECKING)
 
         async def told(outcome: Outcome) -> None:
@@ -82,7 +86,8 @@ class PhoneProof:
                     await self._point.go_on(replace(checking, request=replace(request, token=proven)))
                 case PhoneAnswer():
                     self._point.show_question(
-                        replace(pending, again=True), "The code is wrong: let the driver tell it again"
+                        replace(pending, id=self._point.ids.next(), again=True),
+                        "The code is wrong: let the driver tell it again",
                     )
                 case _:
                     await self._point.not_proven(token, _why(outcome))

@@ -32,6 +32,9 @@ class SetApartHere:
             if known is not None and told.allotment_id in known.ids:
                 continue
             try:
-                await self._site.write(Allotted(told.allotment_id, pot, told.amount_minor, "", ""))
+                row = Allotted(told.allotment_id, pot, told.amount_minor, "", "", told.valid_until_ms)
+                await self._site.write(row)
             except JournalUnwritable as error:
+                while not self._told.empty():  # in their order only: what is taken off comes before what is given
+                    self._told.get_nowait()
                 log.warning("what headquarters set apart could not be written, it will be told again: %s", error)

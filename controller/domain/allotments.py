@@ -15,6 +15,9 @@ HEADQUARTERS_POT = "headquarters"
 PURSE_POT = "card_purse"
 """What a card's purse was debited for one delivery: nothing is set apart for it here."""
 
+TAKEN_OFF = "restored/"
+"""How an allotment's id begins that is none: headquarters takes off what rows have spent that a restored disk lost."""
+
 
 class Reservation(msgspec.Struct, frozen=True, array_like=True):
     """What one delivery may take of a pot, its margin for overrun included."""
@@ -160,6 +163,11 @@ class Allotments(msgspec.Struct):
 
 def account_pot(account: str) -> str:
     return f"account:{account}"
+
+
+def taken_off(allotment_id: str) -> bool:
+    """Whether this is no allotment, but headquarters' word on a disk that went back."""
+    return allotment_id.startswith(TAKEN_OFF)
 
 
 def token_pot(key: bytes) -> str:

@@ -17,7 +17,7 @@ from controller.domain.funds import Funds
 from controller.domain.headquarters import Granted
 from controller.domain.ladder import Ladder
 from controller.domain.limits import Bound, Left, binding, bounds_of, lefts, margin_minor, smallest, wanted_bounds
-from controller.domain.lists import ListRow, ListState, LookUp, Measure, Status, Window
+from controller.domain.lists import ListRow, ListState, LookUp, Measure, Status
 from controller.domain.pins import TRIES, PinAnswer, PinAsked, pin_asked
 from controller.domain.quantities import Currency, UnitPrice
 from controller.domain.reasons import Reason, limit_reason
@@ -53,12 +53,12 @@ class Request:
 class Facts:
     """What the station knows at this moment: the list's answer and what the journal says was used.
 
-    `used`: by limit of the row's `caps`, in their order. `pin_wrong`: wrong tries in a row. `available_minor`: what is
-    left of the money set apart here for this token, None where nothing is. `overrun_ml`: what pumps may run past a
-    preset. `contact_age_ms`: None for a station without headquarters. `odometer_age_ms`: elapsed since the last
-    reading, None where there is none; `odometer_km_a_day`: 0 where a reading has no upper bound. `pin_asked`: as the
-    journal has it, where the row has no verifier any more; else None. `card_use`: what the card counts of itself; what
-    is used, and the wrong tries, are already the larger of the two.
+    `used`: by limit of the row's `caps`, in their order. `pin_wrong`, `code_wrong`: wrong PINs and driver's codes in a
+    row. `available_minor`: what is left of the money set apart here for this token, None where nothing is.
+    `overrun_ml`: what pumps may run past a preset. `contact_age_ms`: None for a station without headquarters.
+    `odometer_age_ms`: elapsed since the last reading, None where there is none; `odometer_km_a_day`: 0 where a reading
+    has no upper bound. `pin_asked`: as the journal has it, where the row has no verifier any more; else None.
+    `card_use`: what the card counts of itself; what is used, and the wrong PINs, are already the larger of the two.
     """
 
     found: LookUp
@@ -77,6 +77,7 @@ class Facts:
     odometer_km_a_day: int = 0
     pin_asked: PinAsked | None = None
     card_use: CardUse | None = None
+    code_wrong: int = 0
 
     @property
     def highest_odometer_km(self) -> int | None:
@@ -305,6 +306,8 @@ def _odometer(case: Case) -> Verdict:
 def _driver(case: Case) -> Verdict:
     if not case.row.drivers:
         return None
+    if case.facts.code_wrong >= TRIES:
+        return Reason.CODE_LOCKED
     if case.request.driver_key is None:
         return Need.CODE
     return None if case.request.driver_key in case.row.drivers else Reason.DRIVER_UNKNOWN
@@ -322,7 +325,7 @@ def _pairing(case: Case) -> Verdict:
 def _used_up(case: Case) -> Verdict:
     for left in case.lefts:
         if left.of(100) <= 0:
-            return _USED_UP[left.cap.window]
+            return limit_reason(left.cap.window)
     return None
 
 
@@ -384,12 +387,6 @@ _UNKNOWN = {
     TokenKind.QR: Reason.QR_UNKNOWN,
     TokenKind.VOUCHER: Reason.VOUCHER_UNKNOWN,
 }
-_USED_UP = {
-    Window.FILL: Reason.LIMIT_FILL,
-    Window.DAY: Reason.LIMIT_DAY,
-    Window.WEEK: Reason.LIMIT_WEEK,
-    Window.MONTH: Reason.LIMIT_MONTH,
-}
 
 
 # ---- inside
@@ -447,4 +444,5 @@ def _evidence(case: Case) -> Evidence:
         odometer_age_ms=facts.odometer_age_ms,
         odometer_km_a_day=facts.odometer_km_a_day,
         card_use=facts.card_use,
+        code_wrong=facts.code_wrong,
     )

@@ -96,6 +96,8 @@ class PointView(msgspec.Struct, frozen=True):
     text: str = ""
     unpaid: tuple[UnpaidView, ...] = ()
     choices: tuple[GradeChoice, ...] = ()
+    question: str = ""
+    """The id of what `need` says is asked; another one each time that something is asked."""
 
 
 class LinkView(msgspec.Struct, frozen=True):
@@ -186,11 +188,16 @@ class SeePlate(_Command, frozen=True, tag="see_plate"):
 
 
 class AnswerNeed(_Command, frozen=True, tag="answer"):
-    """What a decision asked for at this pump: a plate, whole kilometres, a grade's code or its nozzle's number."""
+    """What a decision asked for at this pump: a plate, whole kilometres, a grade's code or its nozzle's number.
+
+    `question`: the id of what is answered (`PointView.question`). Without it, or once something else is asked, it is
+    refused: an answer never meets another question than was read.
+    """
 
     point: int
     need: Need
     value: Typed
+    question: Typed = ""
 
 
 class StopPoint(_Command, frozen=True, tag="stop"):
@@ -307,7 +314,7 @@ class Allot(_Command, frozen=True, tag="allot"):
 
 
 class UnlockPin(_Command, frozen=True, tag="unlock_pin"):
-    """The wrong PINs of a card number or a plate, one of the two, are forgotten at this station."""
+    """The wrong PINs and codes of a card number or a plate, one of the two, are forgotten at this station."""
 
     card: Typed = ""
     plate: Typed = ""

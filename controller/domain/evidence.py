@@ -71,3 +71,5 @@ class Evidence(msgspec.Struct, frozen=True, array_like=True):
     station knew."""
     code: Scanned | None = None
     """The code of one use that was scanned."""
+    code_wrong: int = 0
+    """Wrong driver's codes in a row, this one included."""

@@ -101,6 +101,7 @@ def again(token: TokenRef, evidence: Evidence) -> tuple[Request, Facts, int]:
         odometer_km_a_day=evidence.odometer_km_a_day,
         pin_asked=evidence.pin_asked or _pin_of_before(row),
         card_use=evidence.card_use,
+        code_wrong=evidence.code_wrong,
     )
     return request, facts, evidence.at_ms
 
@@ -287,7 +288,9 @@ def _odometer(case: Case) -> str:
 
 
 def _driver(case: Case) -> str:
-    return f"one of {len(case.row.drivers)} codes is wanted" if case.row.drivers else "not wanted"
+    if not case.row.drivers:
+        return "not wanted"
+    return f"one of {len(case.row.drivers)} codes is wanted, wrong tries in a row: {case.facts.code_wrong}"
 
 
 def _pairing(case: Case) -> str:

@@ -22,13 +22,22 @@ class Granted(msgspec.Struct, frozen=True, array_like=True):
 class SetApart(msgspec.Struct, frozen=True, array_like=True):
     """Money of an account that is set apart at the station; it counts once, however often it is told.
 
-    `pot`: where it is no account's money, but points of a voucher; below zero they are taken back.
+    `pot`: where it is no account's money, but points of a voucher or one card's. Below zero: it is taken back, or was
+    spent by rows that this station's disk has lost. `valid_until_ms`: its end (UTC); 0: it lasts.
     """
 
     allotment_id: str
     account: str
     amount_minor: int
     pot: str = ""
+    valid_until_ms: int = 0
+
+
+class UsedCode(msgspec.Struct, frozen=True, array_like=True):
+    """A code of one use that another station has let somebody go by. `until_ms`: its own end (UTC)."""
+
+    nonce: bytes
+    until_ms: int
 
 
 class Balance(msgspec.Struct, frozen=True):
@@ -41,12 +50,16 @@ class Balance(msgspec.Struct, frozen=True):
 
 
 class LinkState(msgspec.Struct, frozen=True):
-    """The link: rows that wait to be sent, since when it is down (wall ms; 0: it is up), and why, in a sentence."""
+    """The link: rows that wait to be sent, since when it is down (wall ms; 0: it is up), and why, in a sentence.
+
+    `list_trouble`: why the list that headquarters has is not taken, in a sentence.
+    """
 
     connected: bool
     waiting_rows: int
     down_since_ms: int
     trouble: str = ""
+    list_trouble: str = ""
 
 
 class Headquarters(Protocol):
@@ -62,6 +75,10 @@ class Headquarters(Protocol):
     def on_set_apart(self, callback: Callable[[SetApart], None]) -> None:
         """Call `callback` on the event loop for each sum that headquarters says is set apart here, again and again
         until it has seen in this station's rows that it is known."""
+        ...
+
+    def on_used_codes(self, callback: Callable[[tuple[UsedCode, ...]], None]) -> None:
+        """Call `callback` on the event loop with codes that were used at other stations, again and again."""
         ...
 
     def rows_written(self) -> None:

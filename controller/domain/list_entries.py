@@ -40,11 +40,18 @@ class Product(msgspec.Struct, frozen=True, array_like=True):
 
 
 class ListPrice(msgspec.Struct, frozen=True, array_like=True):
-    """The price of one unit of a grade, from a moment on (UTC; 0: always)."""
+    """The price of one unit of a grade, from a moment on (UTC; 0: always).
+
+    `stations`: the ids of those that it is for, in order, with commas between them; empty: all.
+    """
 
     grade: str
     from_ms: int
     price: UnitPrice
+    stations: str = ""
+
+    def is_for(self, station: str) -> bool:
+        return not self.stations or station in self.stations.split(",")
 
 
 class Rule(msgspec.Struct, frozen=True, array_like=True):
@@ -55,6 +62,17 @@ class Rule(msgspec.Struct, frozen=True, array_like=True):
 
 
 Entry = ListRow | Product | ListPrice | Rule
+
+
+class Catalogue(msgspec.Struct, frozen=True):
+    """What a list holds beside tokens. `signed`: it came from headquarters, and was not imported at the station."""
+
+    version: int
+    signed: bool
+    products: tuple[Product, ...] = ()
+    prices: tuple[ListPrice, ...] = ()
+    rules: tuple[Rule, ...] = ()
+
 
 _KINDS: dict[type[Entry], EntryKind] = {
     ListRow: EntryKind.TOKEN,
@@ -105,7 +123,7 @@ def key_of(entry: Entry) -> bytes:
         case Product():
             name = f"product:{entry.code}"
         case ListPrice():
-            name = f"price:{entry.grade}:{entry.from_ms}"
+            name = f"price:{entry.grade}:{entry.from_ms}" + (f":{entry.stations}" if entry.stations else "")
         case Rule():
             name = f"rule:{entry.name}"
     return hashlib.sha256(name.encode()).digest()[:KEY_BYTES]
@@ -114,7 +132,10 @@ def key_of(entry: Entry) -> bytes:
 def encode_entry(entry: Entry) -> bytes:
     if isinstance(entry, ListRow):
         return token_bytes(entry.key, msgspec.structs.astuple(entry)[1:])
-    return key_of(entry) + bytes([_KINDS[type(entry)]]) + _encoder.encode(entry)
+    head = key_of(entry) + bytes([_KINDS[type(entry)]])
+    if isinstance(entry, ListPrice) and not entry.stations:
+        return head + _encoder.encode((entry.grade, entry.from_ms, entry.price))
+    return head + _encoder.encode(entry)
 
 
 def decode_entry(data: bytes) -> Entry:

@@ -5,6 +5,7 @@ comes along, and the one over all buckets. So nothing that is not exactly headqu
 whatever the parts say. Knows no file, no network and no cipher: `Sign` and `Verify` come from outside.
 """
 
+import re
 import zlib
 from collections.abc import Callable
 from enum import StrEnum
@@ -16,6 +17,9 @@ from controller.domain.list_digests import BUCKETS, DIGEST_BYTES, ROOT_BYTES, Ch
 
 FORMAT = 1
 SIGNATURE_BYTES = 64
+LIST_NAME = re.compile(r"([1-9][0-9]{0,9})\.list")
+DELTA_NAME = re.compile(r"([1-9][0-9]{0,9})-([1-9][0-9]{0,9})\.delta")
+"""Files that stations fetch: `12.list` is the whole list of version 12, `11-12.delta` what changed since version 11."""
 HEADER_BYTES_MAX = 1 << 20
 PART_BYTES_MAX = 64 << 20
 """Of one bucket once inflated: 4,096 of them are more than any list. Deflate reaches 1000:1, so it needs a bound."""

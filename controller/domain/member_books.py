@@ -73,6 +73,8 @@ class MemberBooks(msgspec.Struct):
     """By row: the delivery for which a till's command showed a token."""
     rules: list[str] = []
     """Versions of rules whose text is in the journal."""
+    taken: dict[str, RulesTaken] = {}
+    """By programme: the rules that came last."""
 
     def apply(self, body: Body) -> None:
         """Take the next row."""
@@ -105,6 +107,7 @@ class MemberBooks(msgspec.Struct):
                 self.presented.pop(record.delivery.text, None)
             case RulesTaken():
                 self.rules.append(record.version)
+                self.taken[record.programme] = record
             case _:
                 pass
 

@@ -1,4 +1,4 @@
-"""What a station writes down of PINs that were typed: tries, the lock, and who lifted it. Never a PIN itself.
+"""What a station writes down of PINs and drivers' codes: tries, the lock, and who lifted it. Never one of them itself.
 
 Rows of the journal (`controller.domain.records`). Knows no till and no card.
 """
@@ -35,6 +35,25 @@ class PinLocked(msgspec.Struct, frozen=True, array_like=True, tag="pin_locked"):
     request_id: str = ""
 
 
+class CodeTried(msgspec.Struct, frozen=True, array_like=True, tag="code_tried"):
+    """A driver's code was told and is none of the token's, or is one after such. On disk before anybody is told.
+
+    `wrong`: how many in a row, this one included; `version`: the list row's `pin_version`, which stands for its codes.
+    """
+
+    token: TokenRef
+    version: int
+    right: bool
+    wrong: int
+
+
+class CodeLocked(msgspec.Struct, frozen=True, array_like=True, tag="code_locked"):
+    """The last code was one too many: no driver's code is taken for this token any more at this station."""
+
+    token: TokenRef
+    version: int
+
+
 class PinNoted(msgspec.Struct, frozen=True, array_like=True, tag="pin_noted"):
     """A card's own count of wrong PINs is `wrong` now: this station wrote it there.
 
@@ -47,7 +66,7 @@ class PinNoted(msgspec.Struct, frozen=True, array_like=True, tag="pin_noted"):
 
 
 class PinUnlocked(msgspec.Struct, frozen=True, array_like=True, tag="pin_unlocked"):
-    """A manager has unlocked a PIN: its wrong tries are forgotten."""
+    """A manager has unlocked a token: wrong PINs and drivers' codes are forgotten."""
 
     token: TokenRef
     till: str

@@ -133,6 +133,10 @@ class Pins(msgspec.Struct):
         self.tries.pop(key, None)
         self.forgiven[key] = ALL_OF_THEM
 
+    def forgotten(self, key: bytes) -> None:
+        """As `unlocked`, of what no card counts: a driver's codes."""
+        self.tries.pop(key, None)
+
     def noted(self, key: bytes) -> None:
         """The card's own count is this station's now."""
         self.forgiven.pop(key, None)

@@ -1,8 +1,11 @@
 """Which price of a grade counts: the one that was changed at the desk, or the one that stands in station.toml.
 
 A change at the desk is journalled together with what station.toml said then. It counts, also after a restart, until
-station.toml says something else than it said then: who edits the file means it. Knows no file and no pump.
+station.toml says something else than it said then: who edits the file means it. What headquarters sets by the list is
+`controller.domain.list_prices`. Knows no file and no pump.
 """
+
+from collections.abc import Iterable
 
 import msgspec
 
@@ -13,6 +16,13 @@ from controller.domain.records import PriceChanged
 PRICE_DECIMALS_MAX = 6
 PRICE_VALUE_MAX = 10**12
 """More than any pump can show."""
+
+
+class PriceField(msgspec.Struct, frozen=True):
+    """How a pump shows a price: its decimals (below zero: whole tens, hundreds ...), and its largest number."""
+
+    decimals: int
+    most: int
 
 
 def current(grade: Grade, changed: PriceChanged | None) -> Grade:
@@ -27,8 +37,8 @@ def file_was_edited(grade: Grade, changed: PriceChanged | None) -> bool:
     return changed is not None and not same_price(changed.file_price, grade.price)
 
 
-def parse_price(text: str, decimals: int) -> UnitPrice:
-    """A price that pumps with so many decimals can show. ValueError says what is wrong with it."""
+def parse_price(text: str, fields: Iterable[PriceField]) -> UnitPrice:
+    """A price that all of these pumps can show. ValueError says what is wrong with it."""
     value, exponent = parse_decimal(text)
     while exponent > 0 and value % 10 == 0:
         value, exponent = value // 10, exponent - 1
@@ -36,11 +46,21 @@ def parse_price(text: str, decimals: int) -> UnitPrice:
         raise ValueError(f"{text!r}: expected a price above zero")
     if exponent > PRICE_DECIMALS_MAX or value > PRICE_VALUE_MAX:
         raise ValueError(f"{text!r}: no pump can show this price")
-    price = UnitPrice(value, exponent)
-    shown = price_in(price, decimals)
-    if shown is None:
-        raise ValueError(f"{text!r}: the pumps of this grade show {decimals} decimals")
-    return shown if decimals > 0 else price
+    return price_shown(UnitPrice(value, exponent), fields)
+
+
+def price_shown(price: UnitPrice, fields: Iterable[PriceField]) -> UnitPrice:
+    """The price as the pumps of a grade show it. ValueError says why one of them cannot."""
+    shown = price
+    for field in sorted(fields, key=lambda field: field.decimals, reverse=True):
+        digits = price_in(price, field.decimals)
+        if digits is None:
+            raise ValueError(f"'{price}': the pumps of this grade show {field.decimals} decimals")
+        if digits.value > field.most:
+            most = UnitPrice(field.most, field.decimals)
+            raise ValueError(f"'{price}': the pumps of this grade show at most {most}")
+        shown = digits if field.decimals > 0 else price
+    return shown
 
 
 def price_in(price: UnitPrice, decimals: int) -> UnitPrice | None:

@@ -55,7 +55,10 @@ class Presented(msgspec.Struct, frozen=True, array_like=True, tag="presented"):
 
 
 class RulesTaken(msgspec.Struct, frozen=True, array_like=True, tag="rules"):
-    """From now on this station quotes by these rules: the whole text of a programme's file, once a version."""
+    """From now on this station quotes by these rules: the whole text of a programme's file, or of headquarters' list.
+
+    Once a version, and again where it comes back after another.
+    """
 
     programme: str
     version: str
@@ -73,6 +76,19 @@ class RedeemIntended(msgspec.Struct, frozen=True, array_like=True, tag="redeem_i
     token: TokenRef
     points: int
     voucher: str = ""
+
+
+class ChargeIntended(msgspec.Struct, frozen=True, array_like=True, tag="charge_intended"):
+    """Headquarters is about to be asked whether a holder's code is right, which uses it up: on disk before it is asked.
+
+    The delivery is to be charged `amount_minor`. `request_id`: of the question, by this delivery and this code: asked
+    again for them, whatever became of the payment, it gets the first answer.
+    """
+
+    delivery: RowName
+    request_id: str
+    token: TokenRef
+    amount_minor: int
 
 
 class Redeemed(msgspec.Struct, frozen=True, array_like=True, tag="redeemed"):

@@ -47,6 +47,7 @@ class Reason(StrEnum):
     PUMP_NOT_CONFIRMED = "pump_not_confirmed"
     GRADE_UNKNOWN = "grade_unknown"
     PRICE_INVALID = "price_invalid"
+    PRICE_BY_HEADQUARTERS = "price_by_headquarters"
     TEST_MEASURE = "test_measure"
     GRADE_NOT_HERE = "grade_not_here"
     GRADE_NOT_LIFTED = "grade_not_lifted"
@@ -100,6 +101,9 @@ class Reason(StrEnum):
     RELEASE_FORGED = "release_forged"
     DRIVER_CANCELLED = "driver_cancelled"
     NOT_ANSWERED = "not_answered"
+    CODE_LOCKED = "code_locked"
+    QUESTION_GONE = "question_gone"
+    QUESTION_NOT_NAMED = "question_not_named"
 
     MANAGER_ONLY = "manager_only"
     RESERVATION_UNKNOWN = "reservation_unknown"
@@ -211,6 +215,10 @@ CATALOGUE: dict[Reason, ReasonText] = {
     Reason.PRICE_INVALID: ReasonText(
         "A price is a number above zero, such as 43.79, with no more decimals than the pumps show",
         "Price not possible",
+    ),
+    Reason.PRICE_BY_HEADQUARTERS: ReasonText(
+        "Headquarters sets this price by its list (prices.set_by in station.toml): ask there for another",
+        "Price set by headquarters",
     ),
     Reason.TEST_MEASURE: ReasonText(
         "This delivery was a test measure: its fuel is back in the tank", "Nothing to pay: test measure"
@@ -391,6 +399,18 @@ CATALOGUE: dict[Reason, ReasonText] = {
     Reason.NOT_ANSWERED: ReasonText(
         "The driver did not answer at the pump's keypad in time: to go on, the card must be presented again",
         "Too late: present the card again",
+    ),
+    Reason.CODE_LOCKED: ReasonText(
+        "Three wrong driver's codes: the card is locked here until headquarters or the manager unlocks it",
+        "Code locked: ask your company",
+    ),
+    Reason.QUESTION_GONE: ReasonText(
+        "This question is over: it was answered already, or the pump asks another now; look at its tile",
+        "Present the card again",
+    ),
+    Reason.QUESTION_NOT_NAMED: ReasonText(
+        "This till's program does not say which question it answers: update it to the station's version",
+        "Please wait",
     ),
     Reason.MANAGER_ONLY: ReasonText(
         "Only a manager does this: at a till that station.toml marks with manager = true, or with its token",

@@ -83,7 +83,7 @@ class Receipt:
 
     `amount_minor` is what the pump said, `total_minor` what was settled. `token_shown` is masked, and empty when
     no token was shown. `local_time` is spelled in the station's zone. `vat`: the tax in the total, by the rate of the
-    delivery's day. `programme`: what a fuel programme gives.
+    delivery's day. `programmes`: what a fuel programme gives, and one whose points paid.
     """
 
     station: str
@@ -106,7 +106,7 @@ class Receipt:
     copy: bool
     words: ReceiptWords = EN
     vat: VatLine | None = None
-    programme: ReceiptProgramme | None = None
+    programmes: tuple[ReceiptProgramme, ...] = ()
     held_by: str = ""
     """The limit of a partial approval."""
 
@@ -120,7 +120,7 @@ def receipt_of(
     wall_ms: int,
     ended_ms: int | None = None,
     copy: bool = False,
-    programme: ReceiptProgramme | None = None,
+    programmes: tuple[ReceiptProgramme, ...] = (),
     shown: TokenRef | None = None,
 ) -> Receipt:
     """The receipt of a settled delivery. `wall_ms` is the settlement's stamp, so that a copy shows the same time.
@@ -160,7 +160,7 @@ def receipt_of(
         copy=copy,
         words=site.words,
         vat=None if rate is None else split(settlement.amount_minor, rate),
-        programme=programme,
+        programmes=programmes,
         held_by=delivery.held_by,
     )
 
@@ -200,10 +200,10 @@ def receipt_lines(receipt: Receipt, width: int = DEFAULT_WIDTH) -> tuple[Line, .
         net = decimal_text(receipt.vat.net_minor, decimals)
         label = f"{words.vat} {receipt.vat.rate.text} % ({words.net} {net})"
         lines += _columns(label, decimal_text(receipt.vat.tax_minor, decimals), width)
-    if receipt.programme is not None:
+    for programme in receipt.programmes:
         lines.append(rule)
-        lines += [Line(text, emphasis=True) for text in _wrapped(receipt.programme.title, width)]
-        for text, value in programme_rows(receipt.programme, words, receipt.currency):
+        lines += [Line(text, emphasis=True) for text in _wrapped(programme.title, width)]
+        for text, value in programme_rows(programme, words, receipt.currency):
             lines += _columns(text, value, width) if value else [Line(part) for part in _wrapped(text, width)]
     lines += _marks(receipt)
     return tuple(lines)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from controller.domain.days import local_time
-from controller.domain.programme_records import Quoted, Redeemed
+from controller.domain.programme_records import Quoted
 from controller.domain.programmes.programme import Programme
 from controller.domain.programmes.reasons import Reason
 from controller.domain.programmes.rules import Product
@@ -32,14 +32,14 @@ class ReceiptProgramme:
 
 
 def programme_of(
-    programme: Programme, product: Product, quoted: Quoted | None, redeemed: Redeemed | None, zone: ZoneInfo, day: int
+    programme: Programme, product: Product, quoted: Quoted, spent: int, zone: ZoneInfo, day: int
 ) -> ReceiptProgramme:
-    """What is printed of a quote and of points that paid. `day`: of the delivery's end, in the programme's zone."""
+    """What is printed of a quote, and of points of the same programme that paid.
+
+    `day`: of the delivery's end, in the programme's zone.
+    """
     rules = programme.on(day)
     title = programme.file.programme.title
-    spent = 0 if redeemed is None else redeemed.points
-    if quoted is None:
-        return ReceiptProgramme(title, spent=spent)
     reason = _reason(quoted.reason)
     at = local_time(quoted.as_of_ms, zone)
     return ReceiptProgramme(

@@ -13,9 +13,10 @@ from controller.domain import evidence, names
 from controller.domain.allotments import Reservation
 from controller.domain.funds import Funds
 from controller.domain.grant_records import GrantIntended, GrantVoided
-from controller.domain.pin_records import PinLocked, PinNoted, PinTried, PinUnlocked
+from controller.domain.pin_records import CodeLocked, CodeTried, PinLocked, PinNoted, PinTried, PinUnlocked
 from controller.domain.products import Grade
 from controller.domain.programme_records import (
+    ChargeIntended,
     Presented,
     Quoted,
     Redeemed,
@@ -284,14 +285,27 @@ class TestMeasure(msgspec.Struct, frozen=True, array_like=True, tag="test_measur
     command_id: str
 
 
+class PriceSource(StrEnum):
+    STATION = "station"
+    """The desk or station.toml."""
+    HEADQUARTERS = "headquarters"
+    """The list."""
+
+
 class PriceChanged(msgspec.Struct, frozen=True, array_like=True, tag="price_changed"):
-    """A grade's price from now on. `file_price`: what station.toml said then; `till` is empty where the file did it."""
+    """A grade's price from now on. `file_price`: what station.toml said then; `till` is empty where no till did it.
+
+    Where headquarters set it, `list_version` is that of the list, and `from_ms` (UTC) from when on it holds by it.
+    """
 
     grade: str
     price: UnitPrice
     file_price: UnitPrice
     till: str
     command_id: str
+    source: PriceSource = PriceSource.STATION
+    list_version: int = 0
+    from_ms: int = 0
 
 
 class PumpAlarm(msgspec.Struct, frozen=True, array_like=True, tag="alarm"):
@@ -338,6 +352,9 @@ Record = (
     | PinNoted
     | GrantIntended
     | GrantVoided
+    | CodeTried
+    | CodeLocked
+    | ChargeIntended
 )
 
 

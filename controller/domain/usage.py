@@ -14,7 +14,7 @@ from controller.domain.days import BusinessDay
 from controller.domain.elapsed import Elapsed
 from controller.domain.funds import Funds
 from controller.domain.lists import Cap, Level, Measure, Window
-from controller.domain.pin_records import PinNoted, PinTried, PinUnlocked
+from controller.domain.pin_records import CodeTried, PinNoted, PinTried, PinUnlocked
 from controller.domain.pins import Pins
 from controller.domain.records import (
     Allotted,
@@ -72,6 +72,8 @@ class Usage(msgspec.Struct):
     contact_ms: int = 0
     """Elapsed time of the last contact with headquarters that the journal knows."""
     swept_ms: int = 0
+    driver_codes: Pins = msgspec.field(default_factory=Pins)
+    """Wrong ones, counted as PINs are, and apart from them."""
 
     def apply(self, body: Body, business_day: BusinessDay) -> None:
         """Take the next row."""
@@ -101,6 +103,9 @@ class Usage(msgspec.Struct):
                 self.pins.noted(record.token.key)
             case PinUnlocked():
                 self.pins.unlocked(record.token.key)
+                self.driver_codes.forgotten(record.token.key)
+            case CodeTried():
+                self.driver_codes.tried(record.token.key, record.version, right=record.right, wrong=record.wrong)
             case OdometerReset():
                 self.odometers.pop(record.token.key, None)
             case Contact():

@@ -115,8 +115,8 @@ class KeypadDesk:
         self._answering = asked
         self._look()
         try:
-            said = AnswerNeed("", self._point.number, asked.need, self._meant(asked, typed))
-            await self._point.command(said, NOBODY, asked)
+            said = AnswerNeed("", self._point.number, asked.need, self._meant(asked, typed), asked.id)
+            await self._point.command(said, NOBODY)
         finally:
             self._answering = None
         self._look()  # what came of it stands on the point's display; or it is asked the same again

@@ -37,7 +37,7 @@ def allot(
 @click.option("--plate", default="", help="Or the plate.")
 @at_station
 def unlock_pin(card: str, plate: str, station: str, token_file: Path) -> None:
-    """Forget the wrong PINs of a card or a plate at this station: three in a row had locked it."""
+    """Forget the wrong PINs and codes of a card or a plate at this station: three in a row had locked it."""
 
     async def work(desk: Desk) -> None:
         await desk.order(UnlockPin(new_id(), card, plate))

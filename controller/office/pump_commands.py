@@ -79,6 +79,11 @@ class Desk:
                     return snapshot, unpaid
         raise _Refused("This delivery has changed meanwhile: look at `forecourt pump list`, and try again")
 
+    async def question(self, number: int, need: Need) -> str:
+        """The id of what this pump asks, if it is this; empty if nothing of the kind is asked."""
+        points = (await self.snapshot()).points
+        return next((point.question for point in points if (point.number, point.need) == (number, need)), "")
+
     async def order_or_leave(self, command: PayDelivery | CloseAsTest) -> CommandResult:
         """As `order`, for a delivery that is open here: one that is not closed by it is left to the other tills."""
         try:
@@ -207,16 +212,19 @@ def see_plate(number: int, plate: str, station: str, token_file: Path) -> None:
 @click.argument("need", metavar="NEED", type=click.Choice([need.value for need in Need if need != Need.HEADQUARTERS]))
 @click.argument("value", metavar="VALUE", default="")
 @at_station
-def answer(number: int, need: str, value: str, station: str, token_file: Path) -> None:
+@click.option("--question", default="", help="Its id, from a snapshot; else whatever PUMP asks for NEED right now.")
+def answer(number: int, need: str, value: str, station: str, token_file: Path, question: str) -> None:
     """Answer what a PUMP waits for: its NEED is plate, odometer, code, pin, phone_code or grade (a code, or a
     nozzle's number).
 
     Without a VALUE it is asked for; a PIN is not shown while it is typed.
     """
-    value = value or click.prompt(need, hide_input=need == Need.PIN)
 
     async def work(desk: Desk) -> None:
-        result = await desk.order(AnswerNeed(new_id(), number, Need(need), value))
+        # Before the answer is typed: what is asked meanwhile shall not get it.
+        asked = question or await desk.question(number, Need(need))
+        typed = value or click.prompt(need, hide_input=need == Need.PIN)
+        result = await desk.order(AnswerNeed(new_id(), number, Need(need), typed, asked))
         click.echo(f"pump {number}: {result.text or 'may deliver'}")
 
     run(station, token_file, work)

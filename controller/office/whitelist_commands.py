@@ -39,10 +39,14 @@ from controller.office.whitelist_making import (
     repair,
     verifier,
 )
+from controller.office.whitelist_notices import unknown_lines
+from controller.office.whitelist_prices import prices
+from controller.office.whitelist_publishing import publish
 from controller.office.whitelist_text import row_lines
 from controller.store.whitelist import Whitelist
 from controller.store.whitelist_file import WHITELIST_FILE, Provenance, WhitelistError, about_of
 from controller.store.whitelist_import import Way, import_files
+from controller.store.whitelist_named import Named
 from controller.store.whitelist_stats import stats as stats_of
 from controller.store.whitelist_taking import Finding, examine, station_digests, take
 
@@ -56,7 +60,7 @@ def whitelist() -> None:
     """The list of cards, plates and phones that the station decides by."""
 
 
-for _command in (keygen, build, delta, repair, pin):
+for _command in (keygen, publish, build, delta, repair, pin, prices):
     whitelist.add_command(_command)
 
 
@@ -145,6 +149,8 @@ def stats(config_path: Path) -> None:
     for kind, count in sorted(found.others.items()):
         click.echo(f"  {kind:<20} {count:>12}")
     click.echo(f"{found.file_bytes} bytes; at most {found.fullest} entries in one of 4096 buckets")
+    for line in unknown_lines(found.named, config):
+        click.echo(line)
 
 
 @whitelist.command()
@@ -152,10 +158,12 @@ def stats(config_path: Path) -> None:
 def verify(config_path: Path) -> None:
     """Read every entry, and hold digests and headquarters' signature against it."""
     config = _load(config_path)
+    named = Named()
     try:
         known = (config.keys / HEADQUARTERS_PUBLIC).exists()
         with progress_bar() as progress:
-            found, about = examine(config.data / WHITELIST_FILE, _headquarters(config) if known else None, progress)
+            signed_by = _headquarters(config) if known else None
+            found, about = examine(config.data / WHITELIST_FILE, signed_by, progress, named)
     except EXPECTED as error:
         fail(str(error))
     if about.list_key_print and about.list_key_print != list_key_print(keys.list_key(config.keys)):
@@ -164,6 +172,8 @@ def verify(config_path: Path) -> None:
     if about.header and not known:
         whose = f"signed, but by whom is not known here: put {HEADQUARTERS_PUBLIC} into {config.keys}"
     click.echo(f"{about.count} entries, version {about.version}: every digest is right; {whose}")
+    for line in unknown_lines(named, config):
+        click.echo(line)
 
 
 @whitelist.command()

@@ -95,7 +95,7 @@ def build(
     try:
         way = Way(keys.read_hex(list_key, keys.SECRET_BYTES), CURRENCIES[currency], zone)
         with progress_bar() as progress:
-            header = build_list(target, sources, way, version, now_ms(), _signer(key_path).sign, progress)
+            header = build_list(target, sources, way, version, now_ms(), signer_of(key_path).sign, progress)
     except EXPECTED as error:
         fail(f"{error}\n{target} was not made")
     click.echo(f"{target}: {header.count} entries, version {header.version}, {target.stat().st_size} bytes")
@@ -156,7 +156,7 @@ def _delta(target: Path, old: Path, new: Path, signer: Ed25519PrivateKey, own: V
 
 def _make(key_path: Path, target: Path, make: Callable[[Ed25519PrivateKey, Verify], None]) -> None:
     try:
-        signer = _signer(key_path)
+        signer = signer_of(key_path)
         make(signer, verifier(signer.public_key()))
     except EXPECTED as error:
         fail(f"{error}\n{target} was not made")
@@ -175,7 +175,8 @@ def verifier(key: Ed25519PublicKey) -> Verify:
     return right
 
 
-def _signer(path: Path) -> Ed25519PrivateKey:
+def signer_of(path: Path) -> Ed25519PrivateKey:
+    """The key that signs lists. KeyFileError."""
     return Ed25519PrivateKey.from_private_bytes(keys.read_hex(path, keys.SECRET_BYTES))
 
 

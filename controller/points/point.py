@@ -129,17 +129,15 @@ class FuellingPoint:
 
         self._in_turn(nobody)
 
-    async def command(self, said: AuthorisePoint | AnswerNeed, till: str, to: Pending | None = None) -> CommandResult:
-        """A till's command, in its turn. `to`: the question that was seen, and no other is answered by it."""
+    async def command(self, said: AuthorisePoint | AnswerNeed, till: str) -> CommandResult:
+        """A till's command, in its turn."""
         if self._busy and not self._site.can_write:
             # What has happened at the pump waits for the disk: nobody shall wait behind it for an answer.
             return refuse(said.command_id, Reason.JOURNAL_FULL)
         result: asyncio.Future[CommandResult] = asyncio.get_running_loop().create_future()
 
         async def carry_out() -> None:
-            over = to is not None and to is not self._decisions.question
-            nothing = refuse(said.command_id, Reason.NOTHING_TO_ANSWER)
-            answer = nothing if over else await self._decisions.carry_out(said, till)
+            answer = await self._decisions.carry_out(said, till)
             if not result.done():
                 result.set_result(answer)
 
@@ -222,7 +220,7 @@ class FuellingPoint:
                 await self._completed(event)
             case words.Alarm():
                 await self._site.write_surely(PumpAlarm(self.number, event.code, event.text))
-                self.display.show(self.display.state, keep=True, text=f"The pump reports: {event.text}")
+                self.display.say(f"The pump reports: {event.text}")
             case words.Refused():
                 await self._refused(event)
             case words.LinkFault():

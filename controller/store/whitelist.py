@@ -9,7 +9,7 @@ from pathlib import Path
 
 import sqlite_utils
 
-from controller.domain.list_entries import EntryKind, ListPrice, Product, Rule, decode_parts
+from controller.domain.list_entries import Catalogue, EntryKind, ListPrice, Product, Rule, decode_parts
 from controller.domain.lists import ListRow, ListState, LookUp
 from controller.store.whitelist_file import UNREADABLE, open_to_read, read_about
 
@@ -25,6 +25,9 @@ class Whitelist:
         self._identity: tuple[int, int] | None = None
         self._db: sqlite_utils.Database | None = None
         self._version = 0
+        self._signed = False
+        self._catalogue: Catalogue | None = None
+        """Of the file that is open, once it was asked for."""
         self._refused = ""
         self.trouble = ""
         """What is wrong with the list, in a sentence; empty while nothing is."""
@@ -45,20 +48,28 @@ class Whitelist:
         self.trouble = self._refused
         return LookUp(ListState.READY, self._version, row if isinstance(row, ListRow) else None)
 
-    def catalogue(self) -> tuple[Product | ListPrice | Rule, ...]:
-        """Products, prices and rules that headquarters sent. Empty where the list cannot be read: see `trouble`."""
+    def catalogue(self) -> Catalogue | None:
+        """Products, prices and rules that headquarters sent. None where the list cannot be read: see `trouble`."""
         try:
             database = self._current()
             if database is None:
-                return ()
-            kinds = [kind for kind in EntryKind if kind is not EntryKind.TOKEN]
-            rows = [row for kind in kinds for row in database.conn.execute(_CATALOGUE, (kind,))]
-            found = tuple(decode_parts(*row) for row in rows)
+                return None
+            if self._catalogue is None:
+                kinds = [kind for kind in EntryKind if kind is not EntryKind.TOKEN]
+                rows = [row for kind in kinds for row in database.conn.execute(_CATALOGUE, (kind,))]
+                found = [decode_parts(*row) for row in rows]
+                self._catalogue = Catalogue(
+                    self._version,
+                    self._signed,
+                    tuple(entry for entry in found if isinstance(entry, Product)),
+                    tuple(entry for entry in found if isinstance(entry, ListPrice)),
+                    tuple(entry for entry in found if isinstance(entry, Rule)),
+                )
         except UNREADABLE as error:
             self._forget()
             self.trouble = f"The card list {self._path} cannot be read ({error}): import it again"
-            return ()
-        return tuple(entry for entry in found if not isinstance(entry, ListRow))
+            return None
+        return self._catalogue
 
     def close(self) -> None:
         self._forget()
@@ -79,7 +90,7 @@ class Whitelist:
         fresh = None
         try:
             fresh = open_to_read(self._path)
-            version = read_about(fresh).version
+            about = read_about(fresh)
         except UNREADABLE as error:
             if fresh is not None:
                 fresh.close()
@@ -91,11 +102,12 @@ class Whitelist:
             )
         else:
             self._forget()
-            self._db, self._version = fresh, version
+            self._db, self._version, self._signed = fresh, about.version, bool(about.header)
         self._identity = identity
 
     def _forget(self) -> None:
         if self._db is not None:
             self._db.close()
             self._db = None
+        self._catalogue = None
         self._refused = ""

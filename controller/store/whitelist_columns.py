@@ -4,7 +4,6 @@ The same columns in CSV and JSONL. Nothing of a card, a plate, a phone, a vouche
 keyed hash. Knows no file and no line number: a ValueError says what is wrong with a row.
 """
 
-import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -24,6 +23,7 @@ from controller.domain.list_entries import (
 )
 from controller.domain.lists import Cap, Level, Measure, Status, Window
 from controller.domain.memberships import MEMBER_COLUMNS, Membership
+from controller.domain.programmes.programme import parse
 from controller.domain.quantities import Currency, Unit
 from controller.domain.tokens import (
     Assurance,
@@ -88,9 +88,9 @@ CONDITIONS = (
 )
 TOKEN_COLUMNS = (*TOKENS, *CONDITIONS, *CAPS, *MEMBER_COLUMNS)
 PRODUCT_COLUMNS = ("product", "name", "unit")
-PRICE_COLUMNS = ("price_of", "price", "from")
+PRICE_COLUMNS = ("price_of", "price", "from", "stations")
 RULE_COLUMNS = ("rule", "file")
-COLUMNS = (*TOKEN_COLUMNS, *PRODUCT_COLUMNS, *PRICE_COLUMNS, *RULE_COLUMNS)
+COLUMNS = tuple(dict.fromkeys((*TOKEN_COLUMNS, *PRODUCT_COLUMNS, *PRICE_COLUMNS, *RULE_COLUMNS)))
 _SHAPES = {
     "product": (PRODUCT_COLUMNS, ("product", "name")),
     "price_of": (PRICE_COLUMNS, ("price_of", "price")),
@@ -240,11 +240,10 @@ class Columns:
             raise ValueError(f"the rule's file {given['file']} cannot be read ({error})") from error
         if len(text) > RULE_LETTERS_MAX:
             raise ValueError(f"the rule's file {given['file']} has more than {RULE_LETTERS_MAX} letters")
-        try:
-            tomllib.loads(text)
-        except ValueError as error:
-            raise ValueError(f"the rule's file {given['file']} is no TOML: {error}") from error
-        return Rule(code(given["rule"]), text)
+        programme = parse(text, f"the rule's file {given['file']}")
+        if programme.name != (name := code(given["rule"])):
+            raise ValueError(f"the rule's file {given['file']} is of the programme {programme.name}, not of {name}")
+        return Rule(name, text)
 
     def _drivers(self, text: str) -> tuple[bytes, ...]:
         return tuple(driver_key(self._meaning.secret, each) for each in text.split(";") if each.strip())
@@ -295,7 +294,8 @@ def _product(given: Mapping[str, str]) -> Product:
 
 
 def _price(given: Mapping[str, str]) -> ListPrice:
-    return ListPrice(code(given["price_of"]), moment_ms(given.get("from", "")), price(given["price"]))
+    stations = ",".join(sorted(set(filter(None, codes(given.get("stations", "")).split(",")))))
+    return ListPrice(code(given["price_of"]), moment_ms(given.get("from", "")), price(given["price"]), stations)
 
 
 def _cap(cap: tuple[Level, Window, Measure], parse: Callable[[str], int], text: str) -> Cap | None:

@@ -21,7 +21,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from controller.domain.list_digests import BUCKETS, first_key
-from controller.domain.list_entries import decode_entry, encode_entry
+from controller.domain.list_entries import EntryKind, ListPrice, decode_entry, encode_entry
+from controller.domain.list_prices import clashing
 from controller.domain.lists import ListRow
 from controller.domain.quantities import Currency
 from controller.domain.tokens import KEY_BYTES, list_key_print
@@ -226,6 +227,8 @@ def _make_run_apart(path: Path, block: Block, way: Way) -> tuple[_Run, list[tupl
 
 
 def _gather(runs: Sequence[_Run], sources: Sequence[Path], way: Way) -> Iterator[Stretch]:
+    prices: list[ListPrice] = []
+    kind = int(EntryKind.PRICE)  # looked at for every entry of millions
     for stretch in range(STRETCHES):
         entries = [entry for run in runs for entry in _decoder.decode(_stretch_of(run, stretch))]
         entries.sort()
@@ -233,7 +236,15 @@ def _gather(runs: Sequence[_Run], sources: Sequence[Path], way: Way) -> Iterator
         if len(set(keys)) != len(keys):
             twice = {key for key, after in pairwise(keys) if key == after}
             raise BadLines(_lines_of(twice, sources, way))
+        found = [decode_entry(entry) for entry in entries if entry[KEY_BYTES] == kind]
+        prices += [entry for entry in found if isinstance(entry, ListPrice)]
         yield stretch * _STEP, (stretch + 1) * _STEP, entries
+    if (clash := clashing(prices)) is not None:
+        one, other = clash
+        raise WhitelistError(
+            f"two prices of {one.grade} begin together at the same station: {one.price} for {one.stations}, and "
+            f"{other.price} for {other.stations}. Which is it?"
+        )
 
 
 def _stretch_of(run: _Run, stretch: int) -> bytes:

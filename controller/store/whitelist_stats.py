@@ -11,10 +11,14 @@ from controller.domain.list_entries import EntryKind, decode_parts
 from controller.domain.lists import ListRow
 from controller.store.whitelist_file import UNREADABLE, About, WhitelistError, open_to_read, read_about
 from controller.store.whitelist_import import Progress, silent
+from controller.store.whitelist_named import Named
 
 
 class Stats(msgspec.Struct, frozen=True):
-    """`tokens`: how many, by kind and status. `others`: products, prices and rules. `fullest`: entries of a bucket."""
+    """`tokens`: how many, by kind and status. `others`: products, prices and rules. `fullest`: entries of a bucket.
+
+    `named`: what the tokens name that has to be known elsewhere.
+    """
 
     about: About
     tokens: dict[tuple[str, str], int]
@@ -23,6 +27,7 @@ class Stats(msgspec.Struct, frozen=True):
     with_pin: int
     fullest: int
     file_bytes: int
+    named: Named
 
 
 def stats(path: Path, progress: Progress = silent) -> Stats:
@@ -42,9 +47,10 @@ def _count(database: sqlite_utils.Database, file_bytes: int, progress: Progress)
     tokens: Counter[tuple[str, str]] = Counter()
     others: Counter[str] = Counter()
     accounts: set[str] = set()
-    with_pin = 0
+    with_pin, named = 0, Named()
     for number, row in enumerate(database.query("SELECT key, kind, value FROM entries")):
         entry = decode_parts(row["key"], row["kind"], row["value"])
+        named.see(entry)
         if isinstance(entry, ListRow):
             tokens[entry.kind.value, entry.status.value] += 1
             accounts.add(entry.account)
@@ -54,4 +60,4 @@ def _count(database: sqlite_utils.Database, file_bytes: int, progress: Progress)
         if number % BUCKETS == 0:
             progress("counting", number, about.count)
     fullest = next(database.query("SELECT coalesce(max(count), 0) AS fullest FROM buckets"))["fullest"]
-    return Stats(about, dict(tokens), dict(others), len(accounts), with_pin, fullest, file_bytes)
+    return Stats(about, dict(tokens), dict(others), len(accounts), with_pin, fullest, file_bytes, named)

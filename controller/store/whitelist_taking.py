@@ -39,6 +39,7 @@ from controller.store.whitelist_file import (
     read_about,
 )
 from controller.store.whitelist_import import Progress, silent
+from controller.store.whitelist_named import Named
 from controller.store.whitelist_signed import SignedFile
 
 
@@ -115,11 +116,15 @@ def station_digests(path: Path, progress: Progress = silent) -> list[bytes]:
     return found
 
 
-def examine(path: Path, verify: Verify | None, progress: Progress = silent) -> tuple[Finding, About]:
+def examine(
+    path: Path, verify: Verify | None, progress: Progress = silent, named: Named | None = None
+) -> tuple[Finding, About]:
     """Read every entry of the list at `path` and hold all digests, and the signature, against it.
 
-    WhitelistError says what is wrong. `verify`: None where headquarters' key is not known here.
+    WhitelistError says what is wrong. `verify`: None where headquarters' key is not known here. `named` is shown
+    every entry.
     """
+    named = named or Named()
     about = about_of(path)
     if about is None:
         raise WhitelistError(f"there is no list at {path}: import one (forecourt whitelist import)")
@@ -127,7 +132,7 @@ def examine(path: Path, verify: Verify | None, progress: Progress = silent) -> t
     for bucket, entries in _read(path):
         try:
             for entry in entries:
-                decode_entry(entry)
+                named.see(decode_entry(entry))
         except DamagedEntry as error:
             raise WhitelistError(f"{path}: an entry of bucket {bucket:03x} is damaged ({error}): {_HEAL}") from error
         found[bucket] = digest(entries)

@@ -9,6 +9,7 @@ from controller.deciding.decisions import refuse
 from controller.domain.books import Unpaid
 from controller.domain.desk import CommandResult, PayDelivery
 from controller.domain.headquarters import Headquarters
+from controller.domain.programme_records import ChargeIntended
 from controller.domain.programmes.dates import LocalTime
 from controller.domain.programmes.offline import offline_limit
 from controller.domain.programmes.programme import RuleSet
@@ -19,6 +20,7 @@ from controller.domain.reasons import Reason
 from controller.domain.tokens import TokenRef
 from controller.paying import pays_itself
 from controller.site import Site
+from controller.store.writer import JournalUnwritable
 from controller.tills.programmes_desk import ProgrammesDesk, question_id, refused
 
 CODE = "charge/"
@@ -44,7 +46,7 @@ class Charging:
         rules = self._rules(token, unpaid)
         return isinstance(rules, RuleSet) and not self._needs_code(rules, unpaid.delivery.amount_minor)
 
-    async def refusal(self, command: PayDelivery, unpaid: Unpaid, till: str) -> CommandResult | None:
+    async def refusal(self, command: PayDelivery, unpaid: Unpaid) -> CommandResult | None:
         """Why a till's payment cannot be charged; None if it can. Asks headquarters where a code is needed."""
         token = self._desk.token_for(unpaid)[0]
         rules = ProgrammeReason.NOT_OFFERED if token is None else self._rules(token, unpaid)
@@ -60,7 +62,13 @@ class Charging:
             return _with_text(answer, ONE_CODE) if command.points else answer
         assert token is not None  # it has rules
         ask = PhoneAsk(token.kind, token.key, command.code.strip())
-        outcome = await self._headquarters.ask(ask, question_id(till, command.command_id, CODE))
+        # Not by the till's command: a right code that no settlement followed stays right for this sale, said again.
+        request_id = question_id(unpaid.name.text, f"{token.key.hex()}/{ask.code}", CODE)
+        try:
+            await self._site.write(ChargeIntended(unpaid.name, request_id, token, command.given_minor))
+        except JournalUnwritable:
+            return refuse(command.command_id, Reason.JOURNAL_FULL)
+        outcome = await self._headquarters.ask(ask, request_id)
         if isinstance(outcome.answer, PhoneAnswer):
             wrong = _with_text(refused(command.command_id, ProgrammeReason.CODE_REQUIRED), WRONG)
             return None if outcome.answer.right else wrong

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from card_io.errors import ReleaseForged
 from card_io.release import read_release
 from controller.deciding.decisions import refuse
-from controller.domain.allotments import account_pot, token_pot
+from controller.domain.allotments import account_pot, taken_off, token_pot
 from controller.domain.desk import (
     Allot,
     CommandResult,
@@ -83,7 +83,8 @@ class Manager:
 
     async def _allot(self, command: Allot, till: str) -> CommandResult:
         pot = self._pot(command)
-        if pot is None or not command.allotment_id or command.amount_minor <= 0:
+        named = command.allotment_id and not taken_off(command.allotment_id)
+        if pot is None or not named or command.amount_minor <= 0:
             return refuse(command.command_id, Reason.ALLOTMENT_INVALID)
         known = self._site.books.usage.allotments.pots.get(pot)
         if known is not None and command.allotment_id in known.ids:

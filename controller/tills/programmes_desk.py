@@ -65,6 +65,18 @@ class ProgrammesDesk:
         if new:
             await self._site.write(*new)
 
+    async def go_by(self, text: ProgrammeText) -> None:
+        """Quote by these rules of a programme that is used here: in the journal first. JournalUnwritable."""
+        name = text.programme.name
+        taken = self._site.books.members.taken.get(name)
+        if taken is None or taken.version != text.version:
+            await self._site.write(RulesTaken(name, text.version, text.text))
+        self._used[name] = text
+
+    def version(self, name: str) -> str:
+        """Of the rules by which a programme that is used here quotes."""
+        return self._used[name].version
+
     @property
     def connected(self) -> bool:
         """Headquarters is heard."""

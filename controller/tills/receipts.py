@@ -4,7 +4,9 @@ from collections.abc import Mapping
 
 from controller.config import StationConfig
 from controller.domain.books import Books, Sale
+from controller.domain.programme_records import Quoted, Redeemed
 from controller.domain.programmes.dates import LocalTime
+from controller.domain.programmes.programme import Programme
 from controller.domain.programmes.rules import Product
 from controller.domain.receipt import DEFAULT_WIDTH, ReceiptSite, receipt_lines, receipt_of, receipt_text
 from controller.domain.receipt_programme import ReceiptProgramme, programme_of
@@ -40,6 +42,10 @@ class Receipts:
         self._products = products
         self._width = file.printer.width if file.printer else DEFAULT_WIDTH
 
+    def go_by(self, programme: Programme) -> None:
+        """A programme has other rules now: receipts name purses and titles by them."""
+        self._programmes[programme.name] = programme
+
     def print(self, sale: Sale, books: Books) -> str:
         """Give the slip of a settled sale to the queue; returns its readable text."""
         return self._submit(sale, books, shown_after=False, name=slip_name(sale.settlement.receipt_number))
@@ -67,7 +73,7 @@ class Receipts:
             wall_ms=sale.settled_ms,
             ended_ms=sale.ended_ms,
             copy=shown_after,
-            programme=self._programme(sale, books, None if quoted is None else quoted.programme),
+            programmes=self._on(sale, quoted, books.members.redeemed.get(sale.name.text)),
             shown=None if quoted is None else quoted.token,
         )
         lines = receipt_lines(receipt, self._width)
@@ -75,12 +81,18 @@ class Receipts:
         self._queue.submit(Slip(name, text, slip_bytes(lines, self._model, self._width)))
         return text
 
-    def _programme(self, sale: Sale, books: Books, name: str | None) -> ReceiptProgramme | None:
-        redeemed = books.members.redeemed.get(sale.name.text)
-        quoted = books.members.quoted.get(sale.name.text) if name else None
-        programme = self._programmes.get(name or (redeemed.programme if redeemed else ""))
+    def _on(self, sale: Sale, quoted: Quoted | None, redeemed: Redeemed | None) -> tuple[ReceiptProgramme, ...]:
+        """What it earns, and points that paid: where those are of another programme, under the name of that."""
+        found: list[ReceiptProgramme] = []
+        programme = None if quoted is None else self._programmes.get(quoted.programme)
         product = self._products.get(sale.delivery.grade)
-        if programme is None or product is None:
-            return None
-        day = LocalTime(programme.zone).day(sale.ended_ms)
-        return programme_of(programme, product, quoted, redeemed, self._site.zone, day)
+        if quoted is not None and programme is not None and product is not None:
+            spent = redeemed.points if redeemed is not None and redeemed.programme == quoted.programme else 0
+            redeemed = None if spent else redeemed
+            day = LocalTime(programme.zone).day(sale.ended_ms)
+            found.append(programme_of(programme, product, quoted, spent, self._site.zone, day))
+        if redeemed is not None:
+            named = self._programmes.get(redeemed.programme)
+            title = redeemed.programme if named is None else named.file.programme.title
+            found.append(ReceiptProgramme(title, spent=redeemed.points))
+        return tuple(found)

@@ -38,6 +38,7 @@ from controller.tills.programmes_desk import ProgrammesDesk, question_id, refuse
 VOID_AGAIN_S = 30
 """After a void that nobody answered, or that headquarters would not take."""
 ASKED, VOID = "redeem/", "void/"
+NOT_TAKEN = "They were asked for and not used: headquarters does not take them back yet"
 
 log = logging.getLogger("forecourt.station")
 
@@ -305,24 +306,31 @@ class Redeeming:
         return ProgrammeReason.PIN_LOCKED if locks else ProgrammeReason.PIN_WRONG
 
     async def _void_all(self) -> bool:
-        """Whether nothing is in doubt any more."""
+        """Whether nothing is in doubt any more. One that is not taken holds up no other."""
         assert self._headquarters is not None  # it is connected
-        for request_id, intended in list(self._site.books.members.intended.items()):
-            if request_id in self._undecided:
-                continue
+        owed = [name for name in self._site.books.members.intended if name not in self._undecided]
+        tokens = {name: self._site.books.members.intended[name].token.shown for name in owed}
+        not_taken: list[str] = []
+        for request_id in owed:
             outcome = await self._headquarters.ask(VoidAsk(request_id), question_id("", request_id, VOID))
-            where = f"points of {intended.token.shown}"
             if not isinstance(outcome.answer, VoidAnswer):
                 log.info("void of redemption %s: %s %s", request_id, outcome.heard, outcome.text)
-                self._site.trouble(where, "They were asked for and not used: headquarters does not take them back yet")
-                return False
+                not_taken.append(tokens[request_id])
+                self._site.trouble(_of(tokens[request_id]), NOT_TAKEN)
+                continue
             try:
                 await self._site.write(RedeemVoided(request_id, outcome.answer.given_back))
             except JournalUnwritable:
                 return False
-            self._site.trouble(where, None)
-        return True
+            if tokens[request_id] not in not_taken:  # a card may have asked twice
+                self._site.trouble(_of(tokens[request_id]), None)
+        return not not_taken
 
     def _link_changed(self, state: LinkState) -> None:
         if state.connected:
             self._stir.set()
+
+
+def _of(shown: str) -> str:
+    """Where the trouble of a token is."""
+    return f"points of {shown}"

@@ -8,6 +8,7 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import msgspec
 
@@ -15,7 +16,6 @@ from controller.deciding.decisions import refuse
 from controller.deciding.reservations import Reservations
 from controller.domain.books import Books, Sale, Unpaid
 from controller.domain.desk import (
-    LEASE_MS,
     Allot,
     AnswerNeed,
     AskBalance,
@@ -49,7 +49,6 @@ from controller.domain.desk import (
 )
 from controller.domain.reasons import CATALOGUE, Reason
 from controller.domain.records import Record, RowName, Settlement, Tender, TenderKind, TestMeasure, parse_row_name
-from controller.domain.seams import US_PER_MS
 from controller.domain.tokens import TokenRef
 from controller.paying import paid_answer, pays_itself, tenders_of, was_paid_by
 from controller.points.devices import Devices
@@ -58,6 +57,7 @@ from controller.points.pricing import Pricing
 from controller.site import Site
 from controller.store.writer import JournalUnwritable
 from controller.tills.charging import Charging
+from controller.tills.leases import Leases
 from controller.tills.manager import Manager
 from controller.tills.programmes_desk import ProgrammesDesk, question_id
 from controller.tills.redeeming import Redeeming, Taken
@@ -65,10 +65,14 @@ from controller.tills.redeeming import Redeeming, Taken
 REMEMBERED_ANSWERS = 2_000
 
 
-@dataclass(slots=True)
-class _Lease:
-    till: str
-    until_us: int
+class TillCards(Protocol):
+    """The readers of tills."""
+
+    async def command(self, command: CardCommand, till: str) -> CommandResult: ...
+
+    def sale_over(self, delivery: RowName, till: str = "") -> None: ...
+
+    def sale_open(self, delivery: RowName, till: str) -> None: ...
 
 
 @dataclass(slots=True)
@@ -92,7 +96,7 @@ class Tills:
         programmes: ProgrammesDesk,
         redeeming: Redeeming,
         charging: Charging,
-        cards: Callable[[CardCommand, str], Awaitable[CommandResult]],
+        cards: TillCards,
         managers: frozenset[str] = frozenset(),
         devices: Devices,
     ) -> None:
@@ -118,7 +122,7 @@ class Tills:
         self._points_asked: set[RowName] = set()
         """Deliveries that headquarters is asked for, of points or a code: nobody settles them otherwise meanwhile."""
         self._cards = cards
-        self._leases: dict[RowName, _Lease] = {}
+        self._leases = Leases(site)
         self._answers: OrderedDict[tuple[str, str], _Answer] = OrderedDict()
         self._settling = asyncio.Lock()
 
@@ -153,11 +157,7 @@ class Tills:
 
     def leased_to(self, delivery: RowName) -> str:
         """The till that has this delivery open, or empty."""
-        lease = self._leases.get(delivery)
-        if lease is None or lease.until_us <= self._site.clock.now().mono_us:
-            self._leases.pop(delivery, None)
-            return ""
-        return lease.till
+        return self._leases.holder(delivery)
 
     async def settle_by_itself(self, unpaid: Unpaid, tenders: tuple[Tender, ...]) -> None:
         """Settle it, if no till ended it meanwhile, and print its receipt. JournalUnwritable if the disk refuses."""
@@ -258,7 +258,7 @@ class Tills:
             case ExpectShown() if isinstance(found := self._shown_for(command), Reason):
                 return refuse(command.command_id, found)
             case ExpectCard() | ExpectShown() | ReleasePurse():
-                return await self._cards(command, till)
+                return await self._cards.command(command, till)
             case StopAll():
                 self._stop_all()
                 return CommandResult(command.command_id, done=True)
@@ -302,19 +302,17 @@ class Tills:
         if holder and holder != till:
             text = f"{CATALOGUE[Reason.LEASED_ELSEWHERE].attendant} ({holder})"
             return CommandResult(command.command_id, done=False, reason=Reason.LEASED_ELSEWHERE, text=text)
-        until_us = self._site.clock.now().mono_us + LEASE_MS * US_PER_MS
-        self._leases[found.name] = _Lease(till, until_us)
-        self._site.clock.call_at(until_us, self._site.changed)
-        self._site.changed()
+        self._leases.take(found.name, till)
+        self._cards.sale_open(found.name, till)
         return CommandResult(command.command_id, done=True)
 
     def _release(self, till: str, command: ReleaseDelivery) -> CommandResult:
         found = self._find(command.delivery_id)
         if isinstance(found, Reason):
             return refuse(command.command_id, found)
+        self._cards.sale_over(found.name, till)
         if self.leased_to(found.name) == till:
-            del self._leases[found.name]
-            self._site.changed()
+            self._leases.end(found.name)
         return CommandResult(command.command_id, done=True)
 
     async def _pay(self, till: str, command: PayDelivery) -> CommandResult:
@@ -335,7 +333,7 @@ class Tills:
         # Headquarters may take its time: other tills go on meanwhile.
         try:
             if command.tender is TenderKind.PAY_AND_GO:
-                refusal = await self._charging.refusal(command, found, till)
+                refusal = await self._charging.refusal(command, found)
                 if refusal is not None:
                     return refusal
             taken = await self._redeeming.take(command, found, till) if with_points else None
@@ -391,7 +389,10 @@ class Tills:
             found = self._shown_for(command)
             if isinstance(found, Reason):
                 return refuse(command.command_id, found)
-            return await self._programmes.present(command, found, till)
+            answer = await self._programmes.present(command, found, till)
+        if answer.done:
+            self._cards.sale_over(found.name)
+        return answer
 
     def _shown_for(self, command: PresentAfter | ExpectShown) -> Unpaid | Sale | Reason:
         """The delivery that waits, or was paid."""
@@ -411,9 +412,13 @@ class Tills:
                 await self._site.write(TestMeasure(found.name, till, command.command_id))
             except JournalUnwritable:
                 return refuse(command.command_id, Reason.JOURNAL_FULL)
-            self._leases.pop(found.name, None)
+            self._closed(found.name)
             self._site.changed()
         return CommandResult(command.command_id, done=True)
+
+    def _closed(self, delivery: RowName) -> None:
+        self._leases.end(delivery)
+        self._cards.sale_over(delivery)
 
     async def _settle_locked(
         self, unpaid: Unpaid, tenders: tuple[Tender, ...], till: str, command_id: str, taken: Taken | None = None
@@ -429,6 +434,6 @@ class Tills:
         rows: list[Record] = [] if taken is None else [taken.row]
         rows += self._programmes.quotes(unpaid, tenders, None if taken is None else taken.left)
         await self._site.write(*rows, settlement)
-        self._leases.pop(unpaid.name, None)
+        self._closed(unpaid.name)
         sale = self._books.settled[unpaid.name]
         return sale, self._on_sale(sale)

@@ -12,6 +12,8 @@ from controller.domain.records import GENESIS, Body, Row, RowName
 from sync.hq.books import Books
 from sync.hq.prepaid import allotments_due
 from sync.hq.schema import branches, rows, stations
+from sync.hq.used_codes import used_elsewhere
+from sync.hq.went_back import WentBack
 from sync.wire import MAX_KNOWN, Acknowledgement, Expects, NameReused, Position
 
 HEADS_MAX = 16
@@ -56,6 +58,8 @@ class Append:
         found = db.execute(_BRANCHES, {"station": station}).all()
         self._heads = {b.branch: Position(bytes(b.head_epoch), b.head_seq, bytes(b.head_hash)) for b in found}
         self._grown_ms = {b.branch: b.grown_ms for b in found}
+        self._left = {b.branch: (b.parent, b.fork_seq) for b in found}
+        """By branch: from which one, and after which row."""
 
     def run(self, after_seq: int, previous_hash: bytes, new: Sequence[tuple[Row, Body]]) -> Acknowledgement:
         """Store what is new after that row. NameReused if a row has a stored one's name and not its bytes."""
@@ -110,6 +114,7 @@ class Append:
             self._db.execute(_GROW, {"b_station": self._station, "b_branch": branch, **head})
         else:
             parent, branch = branch, len(self._heads)
+            self._left[branch] = parent, last.seq if last else 0
             self._db.execute(
                 _FORK,
                 {
@@ -122,6 +127,7 @@ class Append:
             )
         self._heads[branch] = Position(body.name.epoch, body.name.seq, row.hash)
         self._grown_ms[branch] = self._now_ms
+        went_back = self._current not in {NO_BRANCH, branch}
         self._current = branch
         self._db.execute(
             _KEEP,
@@ -139,12 +145,23 @@ class Append:
             ],
         )
         moved = Books(self._db, self._station, self._now_ms).enter([body for _, body in fresh])
+        if went_back:
+            WentBack(self._db, self._station, self._chain(branch), self._now_ms).settle(fresh[0][1].name)
         self._db.execute(
             _MOVE,
             {"b_station": self._station, "branch": branch, "by_rows": len(fresh)}
             | {"by_" + n: by for n, by in moved.items()},
         )
         return branch
+
+    def _chain(self, branch: int) -> list[tuple[int, int | None]]:
+        """The branches on whose rows this one stands, and up to which; itself first, whole."""
+        chain: list[tuple[int, int | None]] = [(branch, None)]
+        last: int | None = None
+        while (left := self._left.get(branch)) is not None and left[0] != NO_BRANCH:
+            branch, last = left[0], left[1] if last is None else min(last, left[1])
+            chain.append((branch, last))
+        return chain
 
     def _answer(self, branch: int, last: Position | None, expects: Expects) -> Acknowledgement:
         known = [] if last is None else [last]
@@ -161,4 +178,5 @@ class Append:
             known += [Position(bytes(r.epoch), r.seq, bytes(r.hash)) for r in self._db.execute(query)]
         told = tuple(dict.fromkeys(known))[:MAX_KNOWN]
         due = allotments_due(self._db, self._station)
-        return Acknowledgement(self._station, self._heads.get(branch), told, expects, due)
+        used = used_elsewhere(self._db, self._station, self._now_ms)
+        return Acknowledgement(self._station, self._heads.get(branch), told, expects, due, used)

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from controller.domain.records import Body, Delivery, RowName, Settlement, TenderKind, TestMeasure
 from sync.hq.prepaid_rows import PrepaidRows
 from sync.hq.schema import oddities, postings, sales
+from sync.hq.used_codes import CodeRows
 
 UNKNOWN_DELIVERY = "settles_unknown_delivery"
 SETTLED_TWICE = "settles_again"
@@ -96,6 +97,7 @@ class Books:
         if settled_before:
             self._db.execute(_SETTLE, settled_before)
         PrepaidRows(self._db, self._station, self._now_ms).enter(bodies)
+        CodeRows(self._db, self._station, self._now_ms).enter(bodies)
         return moved
 
     def _named(self, body: Body) -> dict[str, Any]:

@@ -42,6 +42,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     listen: Listen = Listen()
     programmes: tuple[str, ...] = ()
     """Fuel programmes that are kept here: shipped names, or TOML files beside this one."""
+    lists: str = ""
+    """The folder, relative to hq.toml, from which stations fetch lists: `forecourt whitelist publish` fills it."""
     list_key: str = ""
     """The network's list key, a file relative to hq.toml: by it stations' tokens are known."""
     products: dict[str, Product] = {}
@@ -92,6 +94,8 @@ database = "hq.db"
 # programmes = ["opet-kart", "lpg-pass"]
 # The network's list key, which stations have too: by it their cards and plates are known here.
 # list_key = "list.key"
+# The folder from which stations fetch cards, prices and rules: forecourt whitelist publish fills it.
+# lists = "lists"
 
 [listen]
 # 127.0.0.1 is this machine only. For stations over the Internet put a proxy with TLS in front of it.

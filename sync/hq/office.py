@@ -1,7 +1,8 @@
-"""The office of a running headquarters: the portal's accounts, the exchange with other issuers, and the portal itself.
+"""The office of a running headquarters: the portal's accounts, the exchange with other issuers, the stations' lists,
+and the portal itself.
 
-Put together from hq.toml and the files beside it. The office's own routes are behind the admin token; what an order
-means is known in `portal.orders` and `exchange.orders`.
+Put together from hq.toml and the files beside it. The office's own routes are behind the admin token, and stations
+sign what they ask; what an order means is known in `portal.orders` and `exchange.orders`.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from litestar import Request, post
+from litestar import Request, Response, post
 from litestar.exceptions import HTTPException
 from litestar.types import ControllerRouterHandler
 
@@ -18,15 +19,17 @@ from sync.hq.config import Config, beside
 from sync.hq.exchange.orders import EXCHANGE_PATH, REFUSALS, Done
 from sync.hq.exchange.packages import PACKAGE_BYTES_MAX
 from sync.hq.exchange.setup import open_exchange
+from sync.hq.lists import Lists
 from sync.hq.portal.access import Account
 from sync.hq.portal.accounts import AccountError
 from sync.hq.portal.orders import PORTAL_ACCOUNTS_PATH, carry_out
 from sync.hq.portal.routes import portal_router
 from sync.hq.portal.setup import open_portal
 from sync.hq.programmes.desk import Desk
-from sync.hq.serve import AtDesk, bearer
+from sync.hq.serve import OCTETS, AtDesk, bearer
 from sync.hq.sms import Spool
 from sync.hq.store import Store
+from sync.wire import LISTS_PATH
 
 MESSAGES = "messages"
 """The folder beside hq.toml from which a provider's program takes messages to phones."""
@@ -42,6 +45,7 @@ class Office:
         self._desk = desk
         self._wall_ms = wall_ms
         self._exchange = open_exchange(config, path, store.commit, desk)
+        self._lists = Lists(beside(config.lists, path) if config.lists else None, store)
 
     def routes(self, at_desk: AtDesk) -> list[ControllerRouterHandler]:
         """For the server; `at_desk` runs work where the database is."""
@@ -75,4 +79,10 @@ class Office:
             beside=asyncio.to_thread,
             simulated=self._config.simulated,
         )
-        return [portal_accounts, exchange, portal_router(portal)]
+
+        @post(LISTS_PATH, status_code=200, media_type=OCTETS)
+        async def lists(request: Request[Any, Any, Any]) -> Response[bytes]:
+            data = await request.body()
+            return Response(await at_desk(lambda: self._lists.receive(data)))
+
+        return [portal_accounts, exchange, lists, portal_router(portal)]

@@ -4,18 +4,20 @@ free = paid in - sales - grants that reserve - what is set apart at stations and
 beyond it, over all stations. A sale is a fact and is posted even below zero. Knows no HTTP and no bytes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
+from controller.domain.allotments import taken_off as is_taken_off
+from controller.domain.allotments import token_pot
 from controller.domain.headquarters import SetApart
 from controller.domain.member_books import voucher_pot
 from sync.hq.hold import StoreError
 from sync.hq.prepaid_rows import RESERVED, VOIDED
-from sync.hq.prepaid_tables import accounts, allotments, allotted_fills, grants, payments
+from sync.hq.prepaid_tables import accounts, allotments, allotted_fills, allotted_rows, grants, payments, taken_off
 from sync.hq.schema import postings, stations
 
 Commit = Callable[[], AbstractContextManager[sa.Connection]]
@@ -24,6 +26,8 @@ TOLD_MAX = 16
 """Allotments in one acknowledgement; the rest comes with the next."""
 VOUCHERS = voucher_pot("")
 """How the pots of vouchers begin, which the fuel programmes set apart: no account has such a name."""
+CARDS = token_pot(b"")
+"""How the pots of single cards begin, for which a manager has typed something at a station."""
 
 
 class AccountRefused(StoreError):
@@ -83,6 +87,8 @@ class Prepaid:
 
     def allot(self, station: str, account: str, allotment_id: str, amount_minor: int, now_ms: int) -> AccountView:
         """Set money apart at a station. AccountRefused; the same again changes nothing."""
+        if is_taken_off(allotment_id):
+            raise AccountRefused(f"{allotment_id} is no name for an allotment: take another --id")
         with self._commit() as db:
             if db.execute(sa.select(stations.c.station_id).where(stations.c.station_id == station)).first() is None:
                 raise AccountRefused(f"station {station} is not enrolled here: run `forecourt hq enrol` for it")
@@ -181,19 +187,35 @@ def balance_minor(db: sa.Connection, account: str) -> int:
 
 
 def allotments_due(db: sa.Connection, station: str) -> tuple[SetApart, ...]:
-    """What is set apart at this station and not in its journal yet, the oldest first."""
-    query = sa.select(allotments).where(allotments.c.station_id == station, allotments.c.arrived.is_(False))
-    found = db.execute(query.order_by(allotments.c.booked_ms, allotments.c.allotment_id).limit(TOLD_MAX))
-    return tuple(_told(each.allotment_id, each.account, each.amount_minor) for each in found)
+    """What is set apart at this station and not in its journal yet, the oldest first.
+
+    Before that, what is to be taken off there: nothing is given twice meanwhile.
+    """
+    due: list[SetApart] = []
+    for table in (taken_off, allotments):
+        query = sa.select(table).where(table.c.station_id == station, table.c.arrived.is_(False))
+        query = query.order_by(table.c.amount_minor >= 0, table.c.booked_ms, table.c.allotment_id)
+        found = db.execute(query.limit(TOLD_MAX - len(due))).all()
+        due += [_told(each.allotment_id, each.account, each.amount_minor) for each in found]
+    return _with_ends(db, station, due) if due else ()
 
 
 # ---- inside
 
 
 def _told(allotment_id: str, account: str, amount_minor: int) -> SetApart:
-    if account.startswith(VOUCHERS):
+    if account.startswith((VOUCHERS, CARDS)):
         return SetApart(allotment_id, "", amount_minor, account)
     return SetApart(allotment_id, account, amount_minor)
+
+
+def _with_ends(db: sa.Connection, station: str, due: Sequence[SetApart]) -> tuple[SetApart, ...]:
+    """With the last moment of those that a disk has lost and that end."""
+    ids = [each.allotment_id for each in due]
+    query = sa.select(allotted_rows.c.allotment_id, allotted_rows.c.valid_until_ms)
+    query = query.where(allotted_rows.c.station_id == station, allotted_rows.c.allotment_id.in_(ids))
+    ends = {str(each.allotment_id): int(each.valid_until_ms) for each in db.execute(query)}
+    return tuple(msgspec.structs.replace(each, valid_until_ms=ends.get(each.allotment_id, 0)) for each in due)
 
 
 def _view(db: sa.Connection, account: str) -> AccountView:

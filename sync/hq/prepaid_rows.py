@@ -9,8 +9,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from controller.domain.allotments import HEADQUARTERS_POT, account_pot, token_pot
+from controller.domain.allotments import taken_off as is_taken_off
 from controller.domain.funds import Funds
 from controller.domain.grants import grant_command, grant_of
+from controller.domain.member_books import voucher_pot
+from controller.domain.programme_records import Redeemed
 from controller.domain.records import (
     Allotted,
     Authorised,
@@ -21,7 +24,7 @@ from controller.domain.records import (
     TenderKind,
     Unreserved,
 )
-from sync.hq.prepaid_tables import allotments, allotted_fills, ended, grants
+from sync.hq.prepaid_tables import allotments, allotted_fills, allotted_rows, ended, grants, taken_off
 from sync.hq.schema import oddities, postings
 
 RESERVED, VOIDED, SETTLED = "reserved", "voided", "settled"
@@ -50,8 +53,12 @@ class PrepaidRows:
                     self._settled(delivery)
                 case Unreserved(spent_minor=spent_minor) as record if spent_minor > 0:
                     self._ran_out(body.name, record)
+                case Allotted() as record if is_taken_off(record.allotment_id):
+                    self._heard(body.name, record)
                 case Allotted() as record:
-                    self._arrived(record)
+                    self._arrived(body.name, record)
+                case Redeemed(voucher=voucher, points=points) if voucher:
+                    self._keep(body.name, voucher_pot(voucher), "", points)
                 case _:
                     pass
 
@@ -111,18 +118,33 @@ class PrepaidRows:
             spent = {"account": account, "amount_minor": -record.spent_minor, "booked_ms": self._now_ms}
             self._db.execute(sa.insert(postings).values(**self._named(name), tender=0, **spent))
 
-    def _arrived(self, record: Allotted) -> None:
+    def _heard(self, name: RowName, record: Allotted) -> None:
+        """The station has taken it off."""
+        key = taken_off.c.station_id == self._station, taken_off.c.allotment_id == record.allotment_id
+        values: dict[str, Any] = {"arrived": True, "seq": name.seq, "epoch": name.epoch}
+        if not self._db.execute(sa.update(taken_off).where(*key).values(**values)).rowcount:
+            values |= {"account": record.pot.removeprefix(_ACCOUNT_POT), "amount_minor": record.amount_minor}
+            named = {"station_id": self._station, "allotment_id": record.allotment_id, "booked_ms": self._now_ms}
+            self._db.execute(sa.insert(taken_off).values(**named, **values))
+
+    def _arrived(self, name: RowName, record: Allotted) -> None:
+        account, until_ms = record.pot.removeprefix(_ACCOUNT_POT), record.valid_until_ms
+        self._keep(name, account, record.allotment_id, record.amount_minor, until_ms)
         key = allotments.c.station_id == self._station, allotments.c.allotment_id == record.allotment_id
         if not self._db.execute(sa.update(allotments).where(*key).values(arrived=True)).rowcount:
             told = {
                 "station_id": self._station,
                 "allotment_id": record.allotment_id,
-                "account": record.pot.removeprefix(_ACCOUNT_POT),
+                "account": account,
                 "amount_minor": record.amount_minor,
                 "booked_ms": self._now_ms,
                 "arrived": True,
             }
             self._db.execute(sa.insert(allotments).values(**told))
+
+    def _keep(self, name: RowName, account: str, allotment_id: str, amount_minor: int, until_ms: int = 0) -> None:
+        said = {"account": account, "allotment_id": allotment_id, "amount_minor": amount_minor}
+        self._db.execute(sa.insert(allotted_rows).values(**self._named(name), **said, valid_until_ms=until_ms))
 
     def _grant(self, *which: sa.ColumnElement[bool], **values: Any) -> bool:
         """Change a grant that still reserves; whether there is one."""

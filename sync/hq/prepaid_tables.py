@@ -87,3 +87,34 @@ allotted_fills = Table(
 )
 """Deliveries (or what a totaliser told of a lost one) that took from what was set apart; `posted` once they are in the
 balance, from then on they leave less set apart."""
+
+allotted_rows = Table(
+    "allotted_rows",
+    metadata,
+    Column("station_id", String(64), primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("epoch", LargeBinary(8), primary_key=True),
+    Column("account", Text, nullable=False),
+    Column("allotment_id", String(200), nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("valid_until_ms", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""The stations' rows of what is set apart; with an empty `allotment_id`, of voucher points that were spent there. By
+them it is known what a disk that went back has lost."""
+
+taken_off = Table(
+    "allotments_taken_off",
+    metadata,
+    Column("station_id", String(64), primary_key=True),
+    Column("allotment_id", String(200), primary_key=True),
+    Column("account", String(64), nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("booked_ms", BigInteger, nullable=False),
+    Column("arrived", Boolean, nullable=False),
+    Column("seq", BigInteger),
+    Column("epoch", LargeBinary(8)),
+    sqlite_with_rowid=False,
+)
+"""What a station is told that has lost rows with its disk, below zero: they spent so much. No allotment: it sets
+nothing apart. `seq` and `epoch`: the station's row of it, once that came."""

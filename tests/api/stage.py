@@ -54,8 +54,8 @@ class World:
 
 
 @contextlib.asynccontextmanager
-async def served(world: World) -> AsyncIterator[str]:
-    bound = listen("127.0.0.1", 0, what="the station's API")
+async def served(world: World, port: int = 0) -> AsyncIterator[str]:
+    bound = listen("127.0.0.1", port, what="the station's API")
     serving = asyncio.ensure_future(serve(world.app, bound, world.changes))
     try:
         yield f"http://127.0.0.1:{bound.getsockname()[1]}"

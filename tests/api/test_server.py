@@ -1,6 +1,7 @@
 """The station's API: who speaks is known, what comes in is checked, and the stream never falls silent."""
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from itertools import pairwise
@@ -31,6 +32,7 @@ from controller.domain.desk import (
 from controller.domain.records import TenderKind
 from controller.domain.seams import US_PER_MS
 from controller.machine import MachineClock
+from sim.held_ports import HeldPorts
 from sim.loop import VirtualClock, VirtualLoop, run
 from tests.api.stage import PATIENCE_S, TILL, TOKEN, World, served
 
@@ -375,25 +377,29 @@ def test_a_shut_down_ends_open_streams_and_frees_the_port() -> None:
             async for _ in client.snapshots():
                 heard.set()
 
-        async with served(world) as url:
+        async with served(world, port) as url:
             client = StationClient(url, TOKEN)
             listening = asyncio.ensure_future(listen_to(client))
             await heard.wait()
         with pytest.raises(StationUnreachable, match="ended its stream"):
             await listening
         await client.close()
-        listen("127.0.0.1", int(url.rpartition(":")[2]), what="another").close()
+        listen("127.0.0.1", port, what="another").close()
 
-    asyncio.run(asyncio.wait_for(main(), PATIENCE_S))
+    with contextlib.closing(HeldPorts()) as ports:
+        port = ports.one()
+        asyncio.run(asyncio.wait_for(main(), PATIENCE_S))
 
 
 def test_a_station_that_is_stopped_before_it_began_stops() -> None:
     async def main() -> None:
-        async with served(World(MachineClock())) as url:
+        async with served(World(MachineClock()), port):
             await asyncio.sleep(0)
-        listen("127.0.0.1", int(url.rpartition(":")[2]), what="another").close()
+        listen("127.0.0.1", port, what="another").close()
 
-    asyncio.run(asyncio.wait_for(main(), PATIENCE_S))
+    with contextlib.closing(HeldPorts()) as ports:
+        port = ports.one()
+        asyncio.run(asyncio.wait_for(main(), PATIENCE_S))
 
 
 def test_a_busy_port_is_said_in_a_sentence() -> None:

@@ -28,6 +28,7 @@ from sim.door import sim
 from tests.bench.dart_pump import EOT, POLL
 
 DEADLINE_S = 30
+SILENT_S = 0.3
 T = TypeVar("T")
 BENCH = """
 printer = "none"
@@ -123,9 +124,10 @@ def at_control(folder: Path, act: Callable[[ControlClient], Awaitable[T]]) -> T:
 
 def test_a_fault_is_injected_into_a_running_bench_seen_on_the_wire_and_cleared(folder: Path) -> None:
     assert said(folder, "inject", "pump3", "no_response", "count=2") == "pump3 no_response count=2\n"
-    with serial.Serial(str(folder / "ports" / "north"), timeout=0.3) as line:
+    with serial.Serial(str(folder / "ports" / "north")) as line:
         answers = []
-        for _ in range(3):
+        for patience_s in (SILENT_S, SILENT_S, DEADLINE_S):
+            line.timeout = patience_s
             line.write(POLL)
             answers.append(line.read_until(b"\xfa"))
     assert answers == [b"", b"", EOT]
@@ -164,7 +166,7 @@ def test_what_cannot_be_done_is_a_sentence(folder: Path, words: list[str], says:
 
 def test_a_two_wire_pump_shows_an_alarm_as_a_data_error(folder: Path) -> None:
     assert said(folder, "inject", "pump5", "alarm", "count=2") == "pump5 alarm count=1 code=9\n", "one has happened"
-    with serial.Serial(str(folder / "ports" / "yard"), timeout=0.5) as line:
+    with serial.Serial(str(folder / "ports" / "yard"), timeout=DEADLINE_S) as line:
         answers = []
         for _ in range(3):
             line.write(TWO_WIRE_POLL)
@@ -177,7 +179,7 @@ def test_an_azt_pump_keeps_alarms_for_deliveries_that_they_can_end(folder: Path)
     kept = "pump6 alarm count=2 code=9\n"
     assert said(folder, "inject", "pump6", "alarm", "count=2") == kept
     hung = encode_reply(Reply(Answer.DATA, b"0"))
-    with serial.Serial(str(folder / "ports" / "south"), timeout=0.5) as line:
+    with serial.Serial(str(folder / "ports" / "south"), timeout=DEADLINE_S) as line:
         line.write(AZT_POLL)
         assert line.read(len(hung)) == hung
     assert said(folder, "faults") == kept

@@ -11,6 +11,7 @@ from controller.domain.keypad_words import CANCEL, ENTER, Echo, Screen, screen_o
 from controller.keypads.keypads import KeypadDown, KeypadUp, KeyPressed, tcp_keypad
 from controller.machine import MachineClock
 from sim.bench_file import BenchError, parse
+from sim.held_ports import HeldPorts
 from sim.keypads import NO_STATION, TcpKeypadDevice
 
 DEADLINE_S = 30
@@ -33,13 +34,14 @@ def test_what_is_wrong_in_bench_toml_is_named(text: str, says: str) -> None:
 
 
 @contextlib.asynccontextmanager
-async def device(port: int = 0) -> AsyncIterator[TcpKeypadDevice]:
-    keypad = TcpKeypadDevice(port)
-    await keypad.start()
-    try:
-        yield keypad
-    finally:
-        await keypad.stop()
+async def device() -> AsyncIterator[TcpKeypadDevice]:
+    with contextlib.closing(HeldPorts()) as ports:  # it goes and comes back
+        keypad = TcpKeypadDevice(ports.one())
+        await keypad.start()
+        try:
+            yield keypad
+        finally:
+            await keypad.stop()
 
 
 def test_a_keypad_on_a_port_shows_is_typed_at_goes_and_comes_back() -> None:

@@ -1,11 +1,13 @@
 """Requests, facts and list rows for tests of decisions: short ways to write them, and strategies of all of them."""
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 from hypothesis import strategies as st
 
 from controller.domain.decide import Facts, Request
+from controller.domain.desk import Need
 from controller.domain.funds import Funds
 from controller.domain.headquarters import Granted
 from controller.domain.ladder import MS_PER_HOUR, Ladder, Step
@@ -58,6 +60,11 @@ def cap(name: str, most: int) -> Cap:
 
 PREPAID = card_row(funds=Funds.PREPAID)
 SILENT = Granted(None)
+WANTS_PIN = card_row(pin=PIN)
+ASKS_ODOMETER = card_row(ask_odometer=True)
+WEEKDAYS = Hours(0b11111, 6 * 60, 22 * 60)
+AWAY: dict[str, Any] = {"contact_age_ms": 13 * MS_PER_HOUR}
+LONG_AWAY: dict[str, Any] = {"contact_age_ms": 25 * MS_PER_HOUR}
 
 small = st.integers(0, 3)
 amounts = st.integers(0, 200_000)
@@ -129,6 +136,7 @@ all_facts = st.builds(
     week_minute=st.integers(0, 7 * 1440 - 1),
     used=st.lists(small | amounts, max_size=4).map(tuple),
     pin_wrong=st.integers(0, 4),
+    code_wrong=st.integers(0, 4),
     contact_age_ms=st.none() | st.integers(0, 40 * MS_PER_HOUR),
     ladder=ladders,
     available_minor=st.none() | st.integers(-5, 200_000),
@@ -136,3 +144,22 @@ all_facts = st.builds(
     odometer_age_ms=st.none() | st.integers(0, 3 * MS_PER_DAY),
     odometer_km_a_day=st.sampled_from([0, 1]),
 )
+
+
+def with_answer(asked: Request, need: Need) -> Request:
+    """The request with an answer that a good row takes."""
+    match need:
+        case Need.GRADE:
+            return replace(asked, grade=asked.grades[0], price=PRICE)
+        case Need.PIN:
+            return replace(asked, pin=PinAnswer.RIGHT)
+        case Need.ODOMETER:
+            return replace(asked, odometer_km=1)
+        case Need.CODE:
+            return replace(asked, driver_key=b"driver-1")
+        case Need.PLATE:
+            return replace(asked, plate_key=b"plat-key")
+        case Need.PHONE_CODE:
+            return replace(asked, token=msgspec.structs.replace(asked.token, assurance=Assurance.PROVEN))
+        case Need.HEADQUARTERS:
+            return replace(asked, granted=Granted(100_000))

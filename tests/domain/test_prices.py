@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.domain.prices import current, file_was_edited, parse_price
+from controller.domain.prices import PriceField, current, file_was_edited, parse_price, price_shown
 from controller.domain.products import Grade
 from controller.domain.quantities import Unit, UnitPrice, same_price
 from controller.domain.records import PriceChanged
@@ -31,7 +31,7 @@ def test_an_edit_of_the_file_after_it_counts_and_is_a_change_itself() -> None:
     ("text", "decimals", "price"), [("45.1", 2, "45.10"), ("45.100", 2, "45.10"), ("23000", -3, "23000")]
 )
 def test_a_price_is_what_the_pumps_can_show(text: str, decimals: int, price: str) -> None:
-    parsed = parse_price(text, decimals)
+    parsed = parse_price(text, [PriceField(decimals, 999_999)])
     assert str(parsed) == price
     assert same_price(parsed, UnitPrice(*(int(text.replace(".", "")), len(text.partition(".")[2]))))
 
@@ -42,4 +42,25 @@ def test_a_price_is_what_the_pumps_can_show(text: str, decimals: int, price: str
 )
 def test_no_other_price_is_taken(text: str, decimals: int) -> None:
     with pytest.raises(ValueError, match=r"\w"):
-        parse_price(text, decimals)
+        parse_price(text, [PriceField(decimals, 999_999)])
+
+
+@pytest.mark.parametrize(
+    ("price", "fields", "wrong"),
+    [
+        (UnitPrice(10_000, 2), [PriceField(2, 9_999)], "show at most 99.99"),
+        (UnitPrice(99, 0), [PriceField(2, 9_999), PriceField(3, 9_999)], "show at most 9.999"),
+        (UnitPrice(4412, 2), [PriceField(3, 999_999), PriceField(1, 9_999)], "show 1 decimals"),
+        (UnitPrice(23_500, 0), [PriceField(-3, 9_999)], "show -3 decimals"),
+    ],
+)
+def test_a_price_that_one_pump_of_the_grade_cannot_show_is_said(
+    price: UnitPrice, fields: list[PriceField], wrong: str
+) -> None:
+    with pytest.raises(ValueError, match=wrong):
+        price_shown(price, fields)
+
+
+def test_a_price_that_all_pumps_show_has_the_decimals_that_all_have() -> None:
+    assert price_shown(UnitPrice(441, 1), [PriceField(3, 999_999), PriceField(2, 9_999)]) == UnitPrice(4410, 2)
+    assert price_shown(UnitPrice(441, 1), []) == UnitPrice(441, 1), "no pump has it"

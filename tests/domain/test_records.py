@@ -4,7 +4,7 @@ from typing import get_args
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.domain.records import (
@@ -28,11 +28,14 @@ from controller.domain.records import (
 from tests.domain.rows import EPOCH, STAMP, any_of, delivery, settlement
 
 KINDS = get_args(Record)
+EXAMPLES = 40
+"""Of each kind."""
 NAME = RowName(EPOCH, 7)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_every_kind_of_record_comes_back_as_it_was_written(kind: type[msgspec.Struct]) -> None:
+    @settings(max_examples=EXAMPLES)
     @given(any_of(kind), any_of(RowName), any_of(type(STAMP)))
     def comes_back(record, name, stamp) -> None:  # type: ignore[no-untyped-def]
         body = Body(name, stamp, record)
@@ -108,6 +111,7 @@ def test_hostile_bytes_are_a_damaged_row(body: bytes) -> None:
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_a_record_of_a_newer_program_with_one_more_field_is_still_read(kind: type[msgspec.Struct]) -> None:
+    @settings(max_examples=EXAMPLES)
     @given(any_of(kind), any_of(int) | st.text() | st.binary() | st.none() | st.lists(st.integers(0, 9)))
     def is_read(record, more) -> None:  # type: ignore[no-untyped-def]
         name, stamp, fields = msgspec.msgpack.decode(encode_body(Body(NAME, STAMP, record)))

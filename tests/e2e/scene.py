@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,7 +15,9 @@ from forecourt import main
 from sim.backstage import Backstage
 from sim.control import AskPumps, ControlClient, HangUp, Lift, PumpView, Squeeze
 
-DEADLINE_S = 30
+DEADLINE_S = 60
+POLL_S = 0.1
+SILENT = "The pump does not answer"
 
 
 class EmptyStreet(Backstage):
@@ -33,6 +36,10 @@ class Said:
     code: int
     out: str
     error: str
+
+
+Run = Callable[..., Said]
+"""How a command is run."""
 
 
 def in_a_process(*words: str) -> Said:
@@ -55,26 +62,34 @@ def in_this_one(*words: str) -> Said:
 class Scene:
     """`forecourt pump ...` with a till's token, and a customer's hands at the pumps.
 
-    `run`: how commands are run; the list that is waited for is always asked from here.
+    `run`: how commands are run, if nothing else is said; the list that is waited for is always asked from here.
     """
 
-    def __init__(self, backstage: Backstage, run: Callable[..., Said] = in_a_process) -> None:
+    def __init__(self, backstage: Backstage, run: Run = in_a_process) -> None:
         token = backstage.station_folder / "keys" / "till-1.token"
         self._where = ("--station", backstage.station_url, "--token-file", str(token))
         self._run = run
         self._bench = ControlClient(backstage.ports.control)
         self._clock = MachineClock()
 
-    def done(self, *words: str) -> str:
-        said = self._run("pump", *words, *self._where)
+    def done(self, *words: str, run: Run | None = None) -> str:
+        said = self._said(*words, run=run)
         assert said.code == 0, f"{words}: {said.error}"
         return said.out
 
-    def refused(self, *words: str) -> str:
-        said = self._run("pump", *words, *self._where)
+    def refused(self, *words: str, run: Run | None = None) -> str:
+        said = self._said(*words, run=run)
         assert said.code == 1, f"{words}: {said.out}"
         assert "Traceback" not in said.error
         return said.error
+
+    def _said(self, *words: str, run: Run | None) -> Said:
+        """Again, as a person would, while a busy machine keeps the bench from answering as fast as a pump must."""
+        deadline_us = self._clock.now().mono_us + DEADLINE_S * 1_000_000
+        while SILENT in (said := (run or self._run)("pump", *words, *self._where)).error:
+            assert self._clock.now().mono_us < deadline_us, f"{words}: {said.error}"
+            time.sleep(POLL_S)
+        return said
 
     def _list(self) -> str:
         said = in_this_one("pump", "list", *self._where)

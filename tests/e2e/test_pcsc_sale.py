@@ -25,7 +25,7 @@ from sim.pumps.port import PtyLine
 from sim.site import CARD_MASTER_BYTES, LINES, PLACES, list_csv, make_cards, make_twin, station_toml
 from tests.cards.pcscd import READER, PrivatePcscd
 
-DEADLINE_S = 30
+DEADLINE_S = 60
 CARD_NUMBER = "9001000000000301"
 WANT_ML = 5_000
 

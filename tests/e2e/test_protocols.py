@@ -15,9 +15,10 @@ from sim.control import HangUp, Lift, PumpView, Squeeze
 from tests.e2e.scene import EmptyStreet, Scene, in_this_one
 from tests.pumps.terminals import kept_of
 
-FLOW_ML_PER_S = 8_000
+FLOW_ML_PER_S = 4_000
 CAST = Cast(seed=1, tempo="brisk", served=0, questions=False, flow_ml_per_s=FLOW_ML_PER_S)
-FULL_TANK_ML = 90_000
+FULL_TANK_ML = 190_000
+"""It takes far longer than all that is done meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Bytes reach real ports, and a port that fails says what to do."""
 
 import asyncio
+import contextlib
 import os
 import tty
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -13,12 +14,14 @@ from controller.domain.receipt import receipt_lines, receipt_text
 from controller.printing.escpos import MODELS, StatusKind, slip_bytes, status_request
 from controller.printing.port import PortPrinter, PortSettings
 from controller.printing.spool import PrinterError, PrintQueue, Slip, SpoolDirectory, slip_name
+from sim.held_ports import HOST, HeldPorts
 from sim.printer import STATUS_FINE, PrintedSlip, PrinterTwin, serve_pty
 from tests.printing.clocks import LoopClock
 from tests.printing.samples import UKRAINIAN, sample_receipt
 
 MODEL = MODELS["epson"]
-BRIEF = PortSettings(timeout_us=50_000)
+BRIEF = PortSettings(timeout_us=500_000)
+"""Long enough to connect, on a busy machine too."""
 BIG = bytes(8_000_000)
 """More than any buffer between two ends takes."""
 
@@ -115,11 +118,10 @@ def test_a_file_that_is_no_serial_port_is_a_sentence(tmp_path: Path) -> None:
 
 def test_a_refused_connection_is_a_sentence_and_has_begun_nothing() -> None:
     async def scenario() -> PrinterError:
-        async with network_printer(lambda *_: asyncio.sleep(0)) as address:
-            printer = PortPrinter(address, LoopClock())
-        return await failing(printer, b"slip")
+        return await failing(PortPrinter(f"tcp://{HOST}:{ports.one()}", LoopClock()), b"slip")
 
-    error = asyncio.run(scenario())
+    with contextlib.closing(HeldPorts()) as ports:
+        error = asyncio.run(scenario())
     assert "check that it is switched on" in str(error)
     assert not error.begun
 

@@ -32,7 +32,7 @@ def test_every_language_has_all_words(words: ReceiptWords) -> None:
 def test_no_english_word_is_left_in_another_language(words: ReceiptWords) -> None:
     site = replace(TURKISH, words=words, name="", address=())
     vat = split(175_199, VatRate("", 0, 2_000))
-    receipt = replace(sample_receipt(site, copy=True, vat=vat, programme=FULL), simulated=False)
+    receipt = replace(sample_receipt(site, copy=True, vat=vat, programmes=(FULL,)), simulated=False)
     text = receipt_text(receipt_lines(receipt))
     english = [EN.receipt, EN.time, EN.point, EN.delivery, EN.total, EN.copy, EN.points_spent, EN.rebate, EN.balance]
     english += [EN.provisional, EN.volume_counted, EN.nothing_earned, EN.tenders[TenderKind.CASH], EN.net + " "]
@@ -46,7 +46,7 @@ def test_no_english_word_is_left_in_another_language(words: ReceiptWords) -> Non
 @pytest.mark.parametrize("words", WORDS.values(), ids=list(WORDS))
 def test_no_line_is_wider_than_the_paper(words: ReceiptWords, width: int) -> None:
     vat = split(175_199, VatRate("", 0, 850))
-    receipt = sample_receipt(replace(TURKISH, words=words), vat=vat, programme=FULL)
+    receipt = sample_receipt(replace(TURKISH, words=words), vat=vat, programmes=(FULL,))
     assert all(len(line.text) <= line.cells(width) for line in receipt_lines(receipt, width))
 
 

@@ -6,7 +6,6 @@ disk, the link or a pump, and kills the controller at a named moment. Pumps, pap
 
 import asyncio
 import inspect
-import shutil
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,21 +13,8 @@ from typing import Any
 
 from card_io.keys import KeyRing
 from controller.config import LineTable, StationConfig, parse
-from controller.domain.books import Books
-from controller.domain.days import BusinessDay
-from controller.domain.desk import (
-    AnswerNeed,
-    AuthorisePoint,
-    Command,
-    CommandResult,
-    LeaseDelivery,
-    Need,
-    PayDelivery,
-    PointState,
-    PointView,
-    Snapshot,
-)
-from controller.domain.records import Authorised, Body, Declined, Delivery, Record, TenderKind, kind_of
+from controller.domain.desk import PointState
+from controller.domain.records import Body, Record, kind_of
 from controller.domain.seams import US_PER_MS, US_PER_S
 from controller.points.point import CardRejected, FuellingPoint, TokenShown
 from controller.printing.escpos import MODELS
@@ -49,45 +35,62 @@ from sim.faults import FaultyTwin
 from sim.keypads import KeypadInPlace
 from sim.loop import VirtualClock, VirtualLoop, run
 from sim.printer import PrintedSlip, PrinterTwin
-from sim.pumps.head import PumpHead
 from sim.pumps.port import SimLinePort
 from sim.site import PROFILE, STATION_ID, make_cards
 from sync.link import StationLink
 from sync.runner import Transport
+from tests.station.people import (
+    CARD,
+    CARD_EARLY,
+    CARD_GASOLINE,
+    CARD_LATE,
+    CARD_ODOMETER,
+    CARD_PLATE,
+    CARD_STOPPED,
+    CARDS_CSV,
+    DIESEL,
+    GASOLINE,
+    ITS_PLATE,
+    KNOWN_PLATE,
+    OTHER_TILL,
+    TILL,
+    People,
+)
+from tests.station.seen import ROUNDING_ML, read_books_of
 from tests.station.yard import AnyYard, DemoYard, Heard, Wire, faulty
+
+__all__ = [
+    "CARD",
+    "CARDS_CSV",
+    "CARD_EARLY",
+    "CARD_GASOLINE",
+    "CARD_LATE",
+    "CARD_ODOMETER",
+    "CARD_PLATE",
+    "CARD_STOPPED",
+    "DIESEL",
+    "GASOLINE",
+    "ITS_PLATE",
+    "KNOWN_PLATE",
+    "OTHER_TILL",
+    "ROUNDING_ML",
+    "SEED",
+    "START_MS",
+    "TILL",
+    "House",
+    "OnDisk",
+    "_toml",
+    "live",
+    "read_books_of",
+    "story",
+]
 
 SEED = 7
 START_MS = 1_767_225_600_000
 """2026-01-01T00:00:00Z: three in the morning in Istanbul, an hour before the business day ends."""
-LOOK_MS = 50
 DAY_STARTS_HOUR = 4
 COMMIT_US = (300, 6_000)
 PRINT_MS = 1_500
-ROUNDING_ML = 10
-"""A display and a totaliser of hundredths each cut off less than this."""
-
-CARD = "9001000000000101"
-CARD_ODOMETER = "9001000000000102"
-CARD_PLATE = "9001000000000103"
-CARD_GASOLINE = "9001000000000301"
-CARD_STOPPED = "9001000000000302"
-CARD_EARLY, CARD_LATE = "9001000000000201", "9001000000000202"
-ITS_PLATE = "34 SIM 103"
-KNOWN_PLATE = "16 SIM 401"
-CARDS_CSV = f"""\
-card,plate,account,status,products,valid_from,valid_until,only_plate,ask_odometer,fill_volume,day_volume
-{CARD},,KUZEY,active,diesel,,,,no,60,2000
-{CARD_ODOMETER},,KUZEY,active,diesel,,,,yes,60,2000
-{CARD_PLATE},,KUZEY,active,diesel;gasoline,,,{ITS_PLATE},no,60,2000
-{CARD_GASOLINE},,EGE,active,gasoline,,,,no,20,35
-{CARD_STOPPED},,EGE,stopped,gasoline,,,,no,60,2000
-{CARD_EARLY},,ANKARA,active,gasoline,2027-01-01,,,no,60,2000
-{CARD_LATE},,ANKARA,active,gasoline,,2025-12-30,,no,60,2000
-,{KNOWN_PLATE},BURSA,active,gasoline;diesel,,,,no,60,2000
-"""
-GASOLINE, DIESEL = 1, 2
-"""Nozzles of points 1 and 2."""
-TILL, OTHER_TILL = "till-1", "till-2"
 
 
 class Disk(InlineWriter):
@@ -120,7 +123,7 @@ class OnDisk:
     kinds: tuple[str, ...]
 
 
-class House:
+class House(People):
     """The station and its street. `start()` it, use it, `close()` it."""
 
     def __init__(
@@ -287,209 +290,6 @@ class House:
         if self._life is not None:
             await self.kill()
 
-    # ---- time
-
-    @property
-    def now_us(self) -> int:
-        return self.loop.now_us
-
-    async def wait(self, seconds: float) -> None:
-        await self.until(lambda: False, seconds, fails=False)
-
-    async def until(self, so: Callable[[], bool], seconds: float = 120, *, fails: bool = True) -> None:
-        """Let time pass until it is so. AssertionError, with what the tiles show, if it is not in time."""
-        deadline_us = self.now_us + round(seconds * US_PER_S)
-        while not so():
-            if self._life is not None and self._life.done() and not self._life.cancelled():
-                self._life.result()
-            if self.now_us >= deadline_us:
-                if not fails:
-                    return
-                raise AssertionError(f"not so within {seconds} s of virtual time: {inspect.getsource(so).strip()}")
-            await self.clock.sleep_until(min(self.now_us + LOOK_MS * US_PER_MS, deadline_us))
-
-    async def state(self, number: int, *states: PointState, seconds: float = 120) -> None:
-        """Until the tile shows one of these."""
-        await self.until(lambda: self.point(number).state in states, seconds)
-
-    # ---- what can be seen
-
-    @property
-    def snapshot(self) -> Snapshot:
-        return self.station.snapshot()
-
-    @property
-    def books(self) -> Books:
-        return self.station.site.books
-
-    def point(self, number: int = 1) -> PointView:
-        return next(point for point in self.snapshot.points if point.number == number)
-
-    def trouble(self, where: str) -> str:
-        return next((trouble.text for trouble in self.snapshot.troubles if trouble.where == where), "")
-
-    @property
-    def records(self) -> list[Record]:
-        """All that is in the journal, in order."""
-        return [body.record for body in self.journal.bodies_after(0, 100_000)]
-
-    @property
-    def kinds(self) -> list[str]:
-        return [kind_of(record) for record in self.records]
-
-    def story(self) -> list[str]:
-        """The kinds of the journal's rows, without starts and readings of totalisers."""
-        return [kind for kind in self.kinds if kind not in {"started", "totaliser", "stopped"}]
-
-    @property
-    def deliveries(self) -> list[Delivery]:
-        return [record for record in self.records if isinstance(record, Delivery)]
-
-    @property
-    def authorised(self) -> list[Authorised]:
-        return [record for record in self.records if isinstance(record, Authorised)]
-
-    @property
-    def reasons(self) -> list[str]:
-        """Why tokens were refused, by the journal."""
-        return [str(record.reason) for record in self.records if isinstance(record, Declined)]
-
-    def copy_of_disk(self) -> list[Body]:
-        """The journal as a power cut at this moment would leave it: from a copy of its files."""
-        place = self.folder / "after-a-power-cut"
-        shutil.rmtree(place, ignore_errors=True)
-        place.mkdir()
-        for name in ("journal.db", "journal.db-wal"):
-            if (self.folder / name).exists():
-                shutil.copy(self.folder / name, place / name)
-        journal = Journal(place / "journal.db")
-        try:
-            return list(journal.replay())
-        finally:
-            journal.close()
-
-    def meters_ml(self, number: int | None = None) -> int:
-        """The pump's own counters, of all its nozzles; of all pumps, if none is named."""
-        twins = self.twins.values() if number is None else [self.twins[number]]
-        return sum(
-            twin.head.totaliser_ml(nozzle, self.now_us)
-            for twin in twins
-            for nozzle in range(1, len(twin.head.nozzles) + 1)
-        )
-
-    def given_ml(self) -> int:
-        """What really ran out of all pumps, whatever their counters say."""
-        return sum(pump.head.given_ml(self.now_us) for pump in self.pumps.values())
-
-    def assert_books_agree(self, deliveries: int | None = None) -> None:
-        """The meters are the books, and the books are the file: the chain is checked on the way."""
-        again = read_books_of(self.copy_of_disk(), self.config)
-        assert again.sums == self.books.sums
-        assert again.unpaid.keys() == self.books.unpaid.keys()
-        assert again.open.keys() == self.books.open.keys()
-        sums = self.books.sums
-        assert abs(sums.volume_ml + sums.unrecorded_ml - self.meters_ml()) < ROUNDING_ML * (sums.deliveries + 1)
-        if deliveries is not None:
-            assert sums.deliveries == deliveries
-
-    # ---- the customer
-
-    def head(self, number: int = 1) -> PumpHead:
-        return self.pumps[number].head
-
-    @property
-    def diesel(self) -> int:
-        """The nozzle of diesel at point 1."""
-        return self.yard.places[0].grades.index("diesel") + 1
-
-    def lift(self, number: int = 1, nozzle: int | None = None) -> None:
-        self.head(number).lift(nozzle or self.diesel, self.now_us)
-
-    def squeeze(self, number: int = 1, volume_ml: int = 10_000) -> None:
-        self.head(number).squeeze(volume_ml, self.now_us)
-
-    def hang_up(self, number: int = 1) -> None:
-        self.head(number).hang_up(self.now_us)
-
-    async def fill_by_card(self, number: int = 1, volume_ml: int = 10_000, card: str = CARD) -> None:
-        """A whole delivery on a card's account."""
-        before = self.books.sums.sales
-        await self.calls(number)
-        self.show_card(number, card)
-        await self.shows_nothing(number)
-        await self.fills(number, volume_ml)
-        await self.until(lambda: self.books.sums.sales > before and self.point(number).state is PointState.IDLE)
-
-    def show_card(self, number: int = 1, card: str = CARD) -> None:
-        self._readers[number].insert(self.cards[card])
-
-    async def shown_ml(self, volume_ml: int, number: int = 1, *, seconds: float = 300) -> None:
-        """Until the pump's display shows at least so much."""
-        await self.until(lambda: self.head(number).volume_ml(self.now_us) >= volume_ml, seconds)
-
-    async def shows_nothing(self, number: int = 1) -> None:
-        """Until the pump has taken the order: then the delivery before has gone from its display."""
-        await self.until(lambda: self.head(number).volume_ml(self.now_us) == 0, 10)
-
-    async def fills(self, number: int = 1, volume_ml: int = 10_000) -> None:
-        """Squeeze, wait until all has run, hang up."""
-        self.squeeze(number, volume_ml)
-        await self.shown_ml(volume_ml, number)
-        self.hang_up(number)
-
-    async def calls(self, number: int = 1, nozzle: int | None = None) -> None:
-        self.lift(number, nozzle)
-        await self.state(number, PointState.CALLING, seconds=30)
-
-    async def is_let_go(self, number: int = 1) -> None:
-        """Until the pump itself says that it may deliver."""
-        await self.until(lambda: self.twins[number].state is dart.State.AUTHORIZED, 10)
-        await self.state(number, PointState.AUTHORISED)
-
-    async def cash_delivery(self, number: int = 1, volume_ml: int = 10_000, nozzle: int | None = None) -> str:
-        """A whole delivery on an attendant's word, left unpaid. Returns the delivery's id."""
-        before = self.books.sums.deliveries
-        await self.calls(number, nozzle)
-        assert (await self.authorise(number)).done
-        await self.shows_nothing(number)
-        await self.fills(number, volume_ml)
-        await self.until(lambda: self.books.sums.deliveries > before and self.point(number).state is PointState.IDLE)
-        return self.point(number).unpaid[-1].delivery_id
-
-    # ---- the tills
-
-    def next_id(self) -> str:
-        self._ids += 1
-        return f"command-{self._ids}"
-
-    async def command(self, command: Command, till: str = TILL) -> CommandResult:
-        """A till's command; it ends with the controller."""
-        return await self.station.command(till, command)
-
-    def send(self, command: Command, till: str = TILL) -> asyncio.Task[CommandResult]:
-        """As `command`, without waiting for the answer."""
-        return asyncio.ensure_future(self.station.command(till, command))
-
-    async def authorise(
-        self, number: int = 1, *, plate: str = "", volume_ml: int | None = None, amount_minor: int | None = None
-    ) -> CommandResult:
-        return await self.command(AuthorisePoint(self.next_id(), number, plate, volume_ml, amount_minor))
-
-    async def answer(self, number: int, need: Need, value: str) -> CommandResult:
-        return await self.command(AnswerNeed(self.next_id(), number, need, value))
-
-    async def lease(self, delivery_id: str, till: str = TILL) -> CommandResult:
-        return await self.command(LeaseDelivery(self.next_id(), delivery_id), till)
-
-    async def pay(
-        self, delivery_id: str, given_minor: int = 10**7, till: str = TILL, *, tender: TenderKind = TenderKind.CASH
-    ) -> CommandResult:
-        """Lease and pay."""
-        leased = await self.lease(delivery_id, till)
-        if not leased.done:
-            return leased
-        return await self.command(PayDelivery(self.next_id(), delivery_id, tender, given_minor), till)
-
     # ---- devices
 
     def _open_port(self, line: LineTable) -> LinePort:
@@ -519,14 +319,6 @@ class House:
         self.moment("printing")
         await self.clock.sleep_until(self.now_us + PRINT_MS * US_PER_MS)
         self.slips += self._paper.feed(data)
-
-
-def read_books_of(bodies: Sequence[Body], config: StationConfig) -> Books:
-    """The books that rows make."""
-    books = Books(BusinessDay(config.zone, config.file.station.business_day_starts))
-    for body in bodies:
-        books.apply(body)
-    return books
 
 
 def _toml(yard: AnyYard | None = None) -> str:

@@ -12,6 +12,7 @@ import msgspec
 
 from controller.domain.desk import CommandResult, PayDelivery, PresentAfter, Shown
 from controller.domain.funds import Funds
+from controller.domain.list_entries import Catalogue
 from controller.domain.lists import ListRow, LookUp, Status
 from controller.domain.memberships import Membership, PurseState
 from controller.domain.programme_records import Quoted
@@ -128,6 +129,9 @@ class MemberLists:
     def trouble(self) -> str:
         return self._lists.trouble
 
+    def catalogue(self) -> Catalogue | None:
+        return self._lists.catalogue()
+
     def look_up(self, key: bytes) -> LookUp:
         found = self._lists.look_up(key)
         row = self._rows.get(key)
@@ -144,6 +148,8 @@ class Office:
         """One-time passwords that were sent, by token key."""
         self.refuses = ""
         """The reason with which the next redemption is refused."""
+        self.programmes: dict[bytes, str] = {}
+        """Whose points they are, by token key, where not "opet-kart"."""
         self.taken: dict[str, tuple[bytes, int]] = {}
         self.voided: set[str] = set()
         self.asked: list[Question] = []
@@ -181,7 +187,8 @@ class Office:
             return RefusedAnswer("insufficient_points", "too few")
         self.points[ask.token_key] -= ask.points
         self.taken[command_id] = ask.token_key, ask.points
-        return RedeemAnswer("opet-kart", ask.points, ask.points, self._left(ask.token_key))
+        programme = self.programmes.get(ask.token_key, "opet-kart")
+        return RedeemAnswer(programme, ask.points, ask.points, self._left(ask.token_key))
 
     def _left(self, key: bytes) -> tuple[PurseState, ...]:
         return (PurseState("petrol", self.points[key], self.points[key]),)
@@ -261,6 +268,12 @@ class MemberHouse(House):
         key = self.key(kind, value)
         self.rows[key] = ListRow(key, kind, status, row.pop("account", ""), funds=funds, member=member, **row)
         return key
+
+    def title(self, programme: str) -> str:
+        """What people read of a programme."""
+        return next(
+            used.programme.file.programme.title for used in self.config.programmes if used.programme.name == programme
+        )
 
     async def passes(self, hours: int) -> None:
         """Let hours pass, without looking at anything meanwhile."""

@@ -99,6 +99,7 @@ async def test_signed_rights_refuse(house: CardHouse, name: str) -> None:
     house.put_on(a_card(rights))
     await house.refused(reason)
     assert house.reasons == [reason]
+    assert ("issued for the products 'kerosene'" in house.trouble("card list")) == (name == "no such set")
 
 
 @story(kind=CardHouse, cards_csv=LISTED_CSV, yard=PLATES_YARD)
@@ -343,6 +344,20 @@ async def test_a_card_at_a_till_is_for_the_pump_that_the_attendant_named(house: 
     at_till.remove()
     at_till.insert(a_card(entitled(UNLISTED)))
     await house.state(1, PointState.AUTHORISED)  # the only one that still waits for somebody to pay
+
+
+@story(kind=TillHouse, cards_csv=LISTED_CSV)
+async def test_a_card_that_was_torn_away_at_a_till_is_shown_again_for_the_same_pump(house: TillHouse) -> None:
+    at_till = house.till_readers[TILL]
+    await house.calls(1)
+    await house.calls(2)
+    await house.expect(TILL, 2)
+    at_till.insert(TornCard(a_card(), Tear(9, "before")))
+    await house.refused("card_taken_away", 2)
+    at_till.remove()
+    at_till.insert(a_card())
+    await house.state(2, PointState.AUTHORISED)
+    assert house.point(1).state is PointState.CALLING
 
 
 @story(kind=TillHouse, cards_csv=LISTED_CSV)

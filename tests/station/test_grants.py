@@ -7,10 +7,11 @@ from typing import TypeVar
 
 import pytest
 
+from controller.domain.allotments import Moment, account_pot
 from controller.domain.desk import Need, PointState, StopPoint
 from controller.domain.grant_records import GrantIntended, GrantVoided
 from controller.domain.reasons import Reason
-from controller.domain.records import Unreserved
+from controller.domain.records import Allotted, Unreserved
 from controller.pumps.words import Completed
 from sim.headquarters import LinkQuality
 from sim.site import STATION_ID
@@ -275,3 +276,41 @@ async def test_what_headquarters_sets_apart_arrives_once(house: House) -> None:
     road.closed = False
     await sent(house)
     assert account(road) == AccountView(ACCOUNT, PAID_IN - spent(house), 0, 100_000 - spent(house))
+
+
+@story(cards_csv=PREPAID_CSV)
+async def test_a_restored_disk_gets_its_allotment_again_less_what_its_lost_rows_spent(house: House) -> None:
+    road = await join(house)
+    await house.kill()
+    copy = {path: path.read_bytes() for path in house.folder.glob("journal.db*")}
+    await house.start()
+    road.headquarters.prepaid.allot(STATION_ID, ACCOUNT, "2026-01", 100_000, 1)
+    await house.until(lambda: "allotted" in house.kinds, 400)
+    await sent(house)
+    road.closed = True
+    await house.wait(60)
+    await shows(house)
+    await house.is_let_go()
+    await house.fills(1, 10_000)
+    await house.state(1, PointState.IDLE, seconds=60)
+    road.closed = False
+    await sent(house)
+    left_minor = 100_000 - spent(house)
+    await house.kill()
+    for path in house.folder.glob("journal.db*"):
+        path.unlink()
+    for path, data in copy.items():
+        path.write_bytes(data)
+    house.disk_full = lambda records: any(isinstance(row, Allotted) and row.amount_minor < 0 for row in records)
+    await house.start()
+    await house.until(lambda: house.snapshot.link.connected, 60)
+    await house.wait(400)
+    assert "allotted" not in house.kinds, "nothing is given before what was spent is taken off"
+    house.disk_full = None
+    await house.until(lambda: house.kinds.count("allotted") == 2, 400)
+    pot = house.books.usage.allotments.pots[account_pot(ACCOUNT)]
+    assert pot.left_minor(Moment()) == left_minor
+    await sent(house)
+    assert account(road).allotted_minor == left_minor
+    await house.wait(700)
+    assert house.kinds.count("allotted") == 2, "told once"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.domain.desk import AnswerNeed, Need, PointState
+from controller.domain.desk import Need, PointState
 from controller.domain.keypad_words import (
     CANCEL,
     CLEAR,
@@ -207,11 +207,11 @@ async def test_whoever_answers_first_counts_and_the_other_question_goes(house: H
 @keypad_story
 async def test_both_answer_at_once(house: House) -> None:
     keypad = await asks_pin(house)
-    sent = house.send(AnswerNeed(house.next_id(), 1, Need.PIN, PIN))
+    sent = house.send(house.answering(1, Need.PIN, PIN))
     keypad.press(PIN, ENTER)
     await house.is_let_go()
     result = await sent
-    assert result.done or result.reason == Reason.NOTHING_TO_ANSWER
+    assert result.done or result.reason == Reason.QUESTION_GONE
     assert len(house.authorised) == 1
     assert tries(house) == []
     await shows(house, "Please fuel")

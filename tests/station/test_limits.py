@@ -125,6 +125,7 @@ async def test_an_allotment_counts_once_and_outlives_a_restart(house: House) -> 
     for wrong in ({"account": "KUZEY", "card": CARD}, {"card": "12"}, {"account": ""}):
         assert await allot(house, 1, "x", **wrong) == Reason.ALLOTMENT_INVALID
     assert await allot(house, 0, "y") == Reason.ALLOTMENT_INVALID
+    assert await allot(house, 1, "restored/1") == Reason.ALLOTMENT_INVALID, "so headquarters names what it takes off"
     assert house.kinds.count("allotted") == 2
 
 

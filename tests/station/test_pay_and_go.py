@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import msgspec
+import pytest
 
 from controller.domain.desk import CloseAsTest, PayDelivery, Shown
 from controller.domain.lists import Status
@@ -154,6 +155,48 @@ async def test_above_a_limit_the_members_code_is_asked_for_and_headquarters_look
     (waits,) = house.point(1).unpaid
     unheard = await house.pays(waits.delivery_id, 43_790, CHARGED, code="1")
     assert (unheard.done, unheard.reason) == (False, "card_unknown"), "headquarters' own word"
+
+
+async def _waits_for_a_code(house: MemberHouse) -> tuple[str, bytes]:
+    """A delivery above the limit, and a code that its holder has got: the delivery's id and the token's key."""
+    key = house.put(TokenKind.CARD, POSITIVE, member("positive-card", "M9", verified=True, pay_and_go=True))
+    house.office.points[key], house.office.codes[key] = 0, "123456"
+    await house.join()
+    await _fill(house, 1, POSITIVE, 10_000)
+    (waits,) = house.point(1).unpaid
+    return waits.delivery_id, key
+
+
+@member_story(yard=LIMITED)
+async def test_a_disk_that_takes_no_row_spends_no_code(house: MemberHouse) -> None:
+    sale, key = await _waits_for_a_code(house)
+    house.disk_full = lambda records: True
+    assert (await house.pays(sale, 43_790, CHARGED, code="123456")).reason == Reason.JOURNAL_FULL
+    assert (house.office.asked, house.office.codes) == ([], {key: "123456"})
+    house.disk_full = None
+    assert (await house.pays(sale, 43_790, CHARGED, code="123456")).done
+    assert house.story()[-3:] == ["charge_intended", "quoted", "settlement"]
+    assert "123456" not in repr(house.records)
+
+
+@pytest.mark.parametrize("restart", [False, True])
+@member_story(yard=LIMITED)
+async def test_a_code_that_was_right_when_the_settlement_could_not_be_written_stays_right_for_this_sale(
+    house: MemberHouse, restart: bool
+) -> None:
+    sale, _ = await _waits_for_a_code(house)
+    house.disk_full = lambda records: any(isinstance(record, Settlement) for record in records)
+    assert (await house.pays(sale, 43_790, CHARGED, code="123456")).reason == Reason.JOURNAL_FULL
+    assert not house.office.codes, "headquarters has used it up"
+    house.disk_full = None
+    if restart:
+        await house.kill()
+        await house.start()
+        await house.until(lambda: house.snapshot.link.connected, 30)
+    await _fill(house, 2, POSITIVE, 10_000)
+    (other,) = house.point(2).unpaid
+    assert not (await house.pays(other.delivery_id, 43_790, CHARGED, code="123456")).done, "of no other"
+    assert (await house.pays(sale, 43_790, CHARGED, code="123456")).done
 
 
 @member_story(yard=LIMITED)

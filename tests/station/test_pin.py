@@ -1,6 +1,6 @@
 """PINs at a running station: asked of the driver, counted on disk, locked for good, and lifted by whom it may be."""
 
-from controller.domain.desk import AnswerNeed, CommandResult, Need, PointState, UnlockPin
+from controller.domain.desk import CommandResult, Need, PointState, UnlockPin
 from controller.domain.pin_records import PinTried
 from controller.domain.reasons import Reason
 from controller.domain.records import kind_of
@@ -128,7 +128,7 @@ async def test_a_manager_lifts_the_lock_and_the_journal_says_who(house: House) -
 async def test_a_try_is_on_disk_before_its_answer(house: House) -> None:
     await asks(house)
     house.kill_when("after pin_tried")
-    house.send(AnswerNeed(house.next_id(), 1, Need.PIN, WRONG))
+    house.send(house.answering(1, Need.PIN, WRONG))
     await house.until(lambda: house.dead, 10)
     await house.kill()
     await house.start()

@@ -87,6 +87,38 @@ async def test_a_repeated_payment_with_points_gets_the_first_answer_also_after_a
     assert list(house.office.points.values()) == [9_500]
 
 
+@member_story()
+async def test_points_of_another_programme_than_the_cards_stand_under_their_own_name(house: MemberHouse) -> None:
+    key = house.put(TokenKind.QR, "QR-9", member("positive-card", "M9"))
+    house.office.points[key], house.office.programmes[key] = 900, "positive-card"
+    await _ready(house)
+    sale = await house.cash_delivery(1, 10_000)
+    await house.shows(sale, card=CARD)
+    paid = await house.pays(sale, AMOUNT - 500, points=500, shown=Shown(qr="QR-9"))
+    assert paid.done
+    ours, _, theirs = paid.receipt.partition(house.title("positive-card"))
+    assert house.title("opet-kart") in ours
+    assert "Kullanılan puan" not in ours
+    assert "Kazanılan puan" in ours
+    assert "Kullanılan puan                        500" in theirs
+    assert "Kazanılan puan" not in theirs
+    await house.until(lambda: len(house.slips) == 1, 30)
+    assert house.slips[0].text.count("Kullanılan puan") == 1
+
+
+@member_story()
+async def test_points_of_a_programme_that_only_headquarters_has_stand_under_its_name(house: MemberHouse) -> None:
+    key = house.put(TokenKind.QR, "QR-9", member("positive-card", "M9"))
+    house.office.points[key], house.office.programmes[key] = 900, "star-card"
+    await _ready(house)
+    sale = await house.cash_delivery(1, 10_000)
+    await house.shows(sale, card=CARD)
+    paid = await house.pays(sale, AMOUNT - 500, points=500, shown=Shown(qr="QR-9"))
+    ours, _, theirs = paid.receipt.partition("star-card")
+    assert "Kullanılan puan" not in ours
+    assert "Kullanılan puan                        500" in theirs
+
+
 RICH = replace(
     TURKEY,
     programmes=("opet-kart", "rich.toml"),

@@ -3,7 +3,15 @@
 import msgspec
 import pytest
 
-from controller.domain.desk import ExpectShown, PresentAfter, Shown
+from controller.domain.desk import (
+    CloseAsTest,
+    ExpectCard,
+    ExpectShown,
+    PointState,
+    PresentAfter,
+    ReleaseDelivery,
+    Shown,
+)
 from controller.domain.programme_records import Presented
 from controller.domain.reasons import Reason
 from controller.domain.tokens import Assurance, TokenKind
@@ -185,3 +193,60 @@ async def test_a_card_at_the_reader_that_cannot_be_shown_says_why_until_it_is_ta
     reader.insert(house.cards[PLASTIC])
     await house.until(lambda: "Name the pump" in house.trouble(AT_TILL), 5)
     assert len(house.rows_of(Presented)) == 1, "it waits for a minute"
+
+
+async def _armed(house: MemberHouse) -> tuple[InlineReader, str]:
+    """The till waits for a card that is shown for a delivery which it has open."""
+    reader = await _reader(house)
+    sale = await house.cash_delivery(1, 10_000)
+    assert (await house.lease(sale)).done
+    assert (await house.command(ExpectShown("e-1", sale))).done
+    return reader, sale
+
+
+@pytest.mark.parametrize("end", ["paid", "cancelled", "the next sale", "test measure", "shown otherwise", "restart"])
+@member_story()
+async def test_a_till_waits_for_no_card_any_more_when_its_sale_is_over(house: MemberHouse, end: str) -> None:
+    reader, sale = await _armed(house)
+    match end:
+        case "paid":
+            assert (await house.pay(sale, 44_120)).done
+        case "cancelled":
+            assert (await house.command(ReleaseDelivery("r-1", sale))).done
+        case "the next sale":
+            assert (await house.lease(await house.cash_delivery(2, 1_000))).done
+        case "test measure":
+            assert (await house.command(CloseAsTest("t-1", sale))).done
+        case "shown otherwise":
+            house.put(TokenKind.CARD, CARD, opet(100))
+            assert (await house.shows(sale, card=CARD)).done
+        case "restart":
+            await house.kill()
+            await house.start()
+    before = len(house.rows_of(Presented)) + len(house.quotes)
+    reader.insert(house.cards[PLASTIC])
+    await house.until(lambda: "Name the pump" in house.trouble(AT_TILL), 10)
+    assert len(house.rows_of(Presented)) + len(house.quotes) == before, "the next customer's card is shown for nothing"
+
+
+@member_story()
+async def test_what_another_till_does_with_another_sale_ends_no_waiting(house: MemberHouse) -> None:
+    reader, sale = await _armed(house)
+    assert (await house.lease(sale)).done, "said again: it is the same sale"
+    other = await house.cash_delivery(2, 1_000)
+    assert (await house.pay(other, 4_412, OTHER_TILL)).done
+    assert (await house.command(ReleaseDelivery("r-1", sale), OTHER_TILL)).done
+    reader.insert(house.cards[PLASTIC])
+    await house.until(lambda: bool(house.rows_of(Presented)), 5)
+
+
+@member_story()
+async def test_a_pump_that_was_named_for_the_next_card_is_waited_for_all_the_same(house: MemberHouse) -> None:
+    reader, sale = await _armed(house)
+    await house.calls(2)
+    await house.calls(3)
+    assert (await house.command(ExpectCard("e-2", 3))).done
+    assert (await house.pay(sale, 44_120)).done
+    reader.insert(house.cards[PLASTIC])
+    await house.state(3, PointState.AUTHORISED)
+    assert house.point(2).state is PointState.CALLING

@@ -1,18 +1,22 @@
 """What is shown beside cards: plates that devices read, phones that headquarters proves, vouchers and typed cards."""
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from controller.deciding.shown import SEEN_S
-from controller.domain.codes import Code, signed_code
-from controller.domain.desk import AnswerNeed, AuthorisePoint, Need, PointState, SeePlate, Shown, StopPoint
+from controller.domain.codes import Code, Scanned, signed_code
+from controller.domain.desk import AuthorisePoint, Need, PointState, SeePlate, Shown, StopPoint
 from controller.domain.questions import CodeAnswer, CodeAsk, PhoneAnswer, PhoneAsk, Question, QuestionAnswer
 from controller.domain.reasons import Reason
+from controller.domain.records import Body, RowName
 from controller.domain.tokens import Assurance, TokenKind
 from sim.chance import Chance
 from sim.headquarters import SimulatedHeadquarters
 from sim.site import STATION_ID
+from sync.hq.used_codes import CodeRows
 from sync.wire import RefusedAnswer
+from tests.domain.rows import EPOCH, STAMP, authorised
 from tests.station.house import CARD, House, story
 from tests.station.test_headquarters import CLEAN, Road
 from tests.station.test_limits import assert_explained
@@ -50,8 +54,11 @@ class Phones:
     def __init__(self) -> None:
         self.sent = self.tried = 0
         self.refuses = False
+        self.names: list[str] = []
+        """Of questions, as the station made them up."""
 
     def answer(self, station: str, command_id: str, question: Question, now_ms: int) -> QuestionAnswer | RefusedAnswer:
+        self.names.append(command_id)
         match question:
             case CodeAsk(TokenKind.PHONE) if not self.refuses:
                 self.sent += 1
@@ -196,6 +203,30 @@ async def test_a_phone_is_proven_by_the_code_that_headquarters_sent(house: House
 
 
 @story(yard=TokenYard(), cards_csv=TOKENS_CSV)
+async def test_a_restored_disk_and_a_clock_that_was_set_back_repeat_no_question(house: House) -> None:
+    _, phones = await join(house)
+    await house.kill()
+    saved = {path: path.read_bytes() for path in house.folder.glob("journal.db*")}
+    asked_ms = house.clock.now().wall_ms + 60_000
+    for _ in range(2):
+        for path in house.folder.glob("journal.db*"):
+            path.unlink()
+        for path, data in saved.items():
+            path.write_bytes(data)
+        await house.start()
+        await house.state(1, PointState.IDLE)
+        await house.until(lambda: house.snapshot.link.connected, 30)
+        await house.calls(1)
+        house.clock.start_ms += asked_ms - house.clock.now().wall_ms
+        assert await shown(house, Shown(phone=PHONE)) == ""
+        await house.until(lambda: "+90*******01" in house.point().text, 10)
+        await house.kill()
+        house.hang_up()
+    assert phones.sent == 2, "each was a question of its own"
+    assert len(set(phones.names)) == 2
+
+
+@story(yard=TokenYard(), cards_csv=TOKENS_CSV)
 async def test_a_phone_that_is_on_no_list_is_sent_nothing(house: House) -> None:
     _, phones = await join(house)
     await house.calls(1)
@@ -228,8 +259,9 @@ async def test_a_code_that_is_checked_too_late_lets_nobody_go(house: House) -> N
     await shown(house, Shown(phone=PHONE))
     await house.until(lambda: "+90*******01" in house.point().text, 10)
     road.late_s = 5
-    assert (await house.answer(1, Need.PHONE_CODE, CODE)).done
-    assert (await house.command(AnswerNeed(house.next_id(), 1, Need.PHONE_CODE, CODE))).reason
+    twice = house.answering(1, Need.PHONE_CODE, CODE), house.answering(1, Need.PHONE_CODE, CODE)
+    assert (await house.command(twice[0])).done
+    assert (await house.command(twice[1])).reason == Reason.QUESTION_GONE
     house.hang_up()
     await house.state(1, PointState.IDLE)
     await house.wait(10)
@@ -281,6 +313,30 @@ async def test_a_code_lets_one_pump_go_once_also_after_a_restart(house: House) -
     await house.calls(1)
     assert await shown(house, first) == Reason.QR_USED
     assert await shown(house, code(house, 2)) == ""
+    assert_explained(house)
+
+
+@story(cards_csv=TOKENS_CSV)
+async def test_a_code_that_another_station_has_used_lets_nobody_go_here(house: House) -> None:
+    house.code_keys = (SIGNER.public_key().public_bytes_raw(),)
+    road, _ = await join(house)
+    used, free = code(house, 1, until_min=60), code(house, 2, until_min=60)
+    scanned = Scanned(bytes([1] * 8), 0, house.clock.now().wall_ms + 60 * MINUTE_MS)
+    elsewhere = authorised()
+    elsewhere = msgspec.structs.replace(elsewhere, evidence=msgspec.structs.replace(elsewhere.evidence, code=scanned))
+    with road.headquarters.store.commit() as db:
+        CodeRows(db, "SIM-0002", 0).enter([Body(RowName(EPOCH, 1), STAMP, elsewhere)])
+    await house.wait(330)
+    await house.calls(1)
+    assert await shown(house, used) == Reason.QR_USED
+    await house.kill()
+    await house.start()
+    await house.until(lambda: house.snapshot.link.connected, 30)
+    await house.wait(5)
+    assert await shown(house, used) == Reason.QR_USED, "it is told again"
+    assert house.authorised == []
+    assert await shown(house, free) == ""
+    await house.is_let_go()
     assert_explained(house)
 
 

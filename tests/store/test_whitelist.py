@@ -8,10 +8,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from controller.domain.list_entries import ListPrice, Product, Rule, key_of
+from controller.domain.list_entries import Catalogue, ListPrice, Product, Rule, key_of
 from controller.domain.lists import ListRow, ListState, Status
 from controller.domain.quantities import CURRENCIES, Unit, UnitPrice
 from controller.domain.tokens import Assurance, TokenKind, card_token, plate_token
+from controller.programme_files import shipped_text
 from controller.store.whitelist import Whitelist
 from controller.store.whitelist_file import Provenance, WhitelistError, changing
 from controller.store.whitelist_import import Way, build, import_files, read_csv
@@ -184,7 +185,8 @@ def test_a_spoilt_list_is_an_answer_and_is_healed_by_a_new_import(
         assert whitelist.look_up(CARD.key).state is ListState.UNREADABLE
         assert "cannot be read" in whitelist.trouble
         assert "import it again" in whitelist.trouble
-        assert whitelist.catalogue() == ()
+        catalogue = whitelist.catalogue()
+        assert catalogue is None or catalogue == Catalogue(1, signed=False), "nothing of it is made up"
     if path.is_dir():
         path.rmdir()
     build(path, [row("NEW")], 2)
@@ -239,11 +241,15 @@ def test_only_one_command_changes_the_list_at_a_time(tmp_path: Path) -> None:
 
 
 def test_products_prices_and_rules_come_with_the_list(tmp_path: Path) -> None:
-    (tmp_path / "opet.toml").write_text("name = 'Opet Kart'\n")
+    rules = shipped_text("opet-kart")
+    (tmp_path / "opet.toml").write_text(rules)
     sources = {
         "cards.csv": f"card,account\n{CARD_NUMBER},ACME\n",
         "products.csv": "product,name,unit\ndiesel,Motorin,l\ncng,CNG,m3\n",
-        "prices.csv": "price_of,price,from\ndiesel,44.120,2026-03-01T06:00+03:00\ndiesel,43.00,\n",
+        "prices.csv": "price_of,price,from,stations\n"
+        "diesel,44.120,2026-03-01T06:00+03:00,\n"
+        "diesel,45,2026-03-01T06:00+03:00,TR-0002;TR-0001\n"
+        "diesel,43.00,,\n",
         "rules.csv": "rule,file\nopet-kart,opet.toml\n",
     }
     for name, text in sources.items():
@@ -252,13 +258,21 @@ def test_products_prices_and_rules_come_with_the_list(tmp_path: Path) -> None:
     way = Way(SECRET, LIRA, ZONE)
     import_files(path, [tmp_path / name for name in sources], way, Provenance(1, 0, "", ""))
     whitelist = Whitelist(path)
-    assert set(whitelist.catalogue()) == {
-        Product("diesel", "Motorin"),
-        Product("cng", "CNG", Unit.CUBIC_METRE),
+    catalogue = whitelist.catalogue()
+    assert catalogue is not None
+    assert (catalogue.version, catalogue.signed) == (1, False)
+    assert set(catalogue.products) == {Product("diesel", "Motorin"), Product("cng", "CNG", Unit.CUBIC_METRE)}
+    assert set(catalogue.prices) == {
         ListPrice("diesel", 1_772_334_000_000, UnitPrice(4412, 2)),
+        ListPrice("diesel", 1_772_334_000_000, UnitPrice(45, 0), "TR-0001,TR-0002"),
         ListPrice("diesel", 0, UnitPrice(43, 0)),
-        Rule("opet-kart", "name = 'Opet Kart'\n"),
     }
+    assert catalogue.rules == (Rule("opet-kart", rules),)
+    assert whitelist.catalogue() is catalogue, "it is read once a file"
+    build(path, [row()], 2)
+    newer = whitelist.catalogue()
+    assert newer is not None
+    assert (newer.version, newer.prices) == (2, ())
     found = whitelist.look_up(CARD.key)
     assert found.row == row()
     product = key_of(Product("diesel", ""))

@@ -16,6 +16,7 @@ from controller.domain.pins import Verifier
 from controller.domain.quantities import CURRENCIES
 from controller.domain.tokens import Assurance, TokenKind, card_token, driver_key, fold_phone, plate_token, token_key
 from controller.office.whitelist_text import row_lines
+from controller.programme_files import shipped_text
 from controller.store import whitelist_import
 from controller.store.whitelist import Whitelist
 from controller.store.whitelist_columns import CAPS, CONDITIONS, TOKEN_COLUMNS, Columns, Meaning
@@ -249,8 +250,21 @@ def test_a_rule_that_nobody_could_read_is_refused(tmp_path: Path) -> None:
     (tmp_path / "broken.toml").write_text("earn = = 1")
     source = tmp_path / "rules.csv"
     source.write_text("rule,file\nopet-kart,broken.toml\n")
-    with pytest.raises(BadLines, match=r"line 2: the rule.s file broken\.toml is no TOML"):
+    with pytest.raises(BadLines, match=r"line 2: the rule.s file broken\.toml: not TOML"):
         import_files(tmp_path / "whitelist.db", [source], WAY, FROM_HERE)
+
+
+def test_a_rule_of_another_programme_or_with_an_unknown_key_is_refused(tmp_path: Path) -> None:
+    text = shipped_text("opet-kart")
+    (tmp_path / "opet.toml").write_text(text)
+    (tmp_path / "typo.toml").write_text(text.replace("[[earn]]", "[[earns]]"))
+    source = tmp_path / "rules.csv"
+    source.write_text("rule,file\nlpg-pass,opet.toml\nopet-kart,typo.toml\n")
+    with pytest.raises(BadLines) as caught:
+        import_files(tmp_path / "whitelist.db", [source], WAY, FROM_HERE)
+    assert [bad.line for bad in caught.value.bad] == [2, 3]
+    assert "is of the programme opet-kart, not of lpg-pass" in str(caught.value)
+    assert "earns: there is no such key" in str(caught.value)
 
 
 def test_all_bad_lines_are_named_in_order(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from controller.domain.records import GENESIS
+from sim.held_ports import HeldPorts
 from sync.hq.commands import hq as commands
 from sync.hq.config import ConfigError, load_config
 from sync.hq.serve import build_app
@@ -67,7 +68,6 @@ class Process:
         found = re.search(r"http://\S+", self.line)
         assert found, self.line + self.stop()
         self.url = found.group()
-        self._port = int(self.url.rpartition(":")[2])
 
     def kill(self) -> None:
         self.process.kill()
@@ -76,7 +76,7 @@ class Process:
     def stop(self) -> str:
         """End it in order; what it wrote to stderr."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.communicate(timeout=20)[1]
+        return self.process.communicate(timeout=60)[1]
 
     @property
     def read_token(self) -> str:
@@ -152,11 +152,11 @@ def test_commands_work_beside_a_running_server(server: Process, config: Path) ->
     assert '"sales": 0' in _run("totals", "--config", config, "st-2").output
 
 
-@pytest.mark.parametrize("token", [None, "Bearer wrong", "Basic x"])
-def test_totals_want_the_read_token(server: Process, token: str | None) -> None:
-    headers = {"authorization": token} if token else {}
-    response = httpx.get(f"{server.url}/v1/stations/{STATION}/totals", headers=headers, trust_env=False)
-    assert (response.status_code, "token" in response.text) == (401, True)
+def test_totals_want_the_read_token(server: Process) -> None:
+    for token in (None, "Bearer wrong", "Basic x"):
+        headers = {"authorization": token} if token else {}
+        response = httpx.get(f"{server.url}/v1/stations/{STATION}/totals", headers=headers, trust_env=False)
+        assert (response.status_code, "token" in response.text) == (401, True), token
     admin = httpx.post(
         f"{server.url}/v1/stations", headers={"authorization": f"Bearer {server.read_token}"}, trust_env=False
     )
@@ -178,7 +178,8 @@ def test_garbage_gets_a_status_and_a_sentence(server: Process) -> None:
 def test_kill_9_in_mid_stream_loses_and_doubles_nothing(config: Path) -> None:
     seed = 11
     chance = random.Random(seed)
-    server = Process(config)
+    ports = HeldPorts()
+    server = Process(config, ports.one())  # where it comes back
     journal = _journal(400)
     kills = 0
     log = config.parent / "hq.db-wal"
@@ -214,6 +215,7 @@ def test_kill_9_in_mid_stream_loses_and_doubles_nothing(config: Path) -> None:
     finally:
         if server.process.poll() is None:
             server.kill()
+        ports.close()
     assert kills == 4, f"seed {seed}"
     store = Store.open(config.parent / "hq.db")
     assert [row.hash for _, row in store.rows_of(STATION)] == [row.hash for row in journal.rows]

@@ -53,9 +53,10 @@ def test_an_acknowledgement_has_these_bytes_for_ever() -> None:
     data = pack_acknowledgement(ACKNOWLEDGEMENT)
     position = "93c408" + "65" * 8 + "07c420" + "68" * 32
     of_before = "a473742d31" + position + "91" + position + "a46e657874"
-    assert data.hex() == "014195" + of_before + "90"
+    assert data.hex() == "014196" + of_before + "9090"
     assert unpack_acknowledgement(data) == ACKNOWLEDGEMENT
-    assert unpack_acknowledgement(bytes.fromhex("014194" + of_before)) == ACKNOWLEDGEMENT, "an older headquarters' one"
+    for older in ("014194" + of_before, "014195" + of_before + "90"):
+        assert unpack_acknowledgement(bytes.fromhex(older)) == ACKNOWLEDGEMENT, "an older headquarters' one"
 
 
 def test_a_reply_has_these_bytes_for_ever() -> None:

@@ -63,7 +63,8 @@ def forecourt(number: int = 8) -> tuple[PointView, ...]:
     points[5] = replace(points[5], unpaid=(unpaid(5),))
     points[6] = replace(points[6], unpaid=(unpaid(6), unpaid(6, 100, "b")))
     points[7] = replace(points[7], state=PointState.FUELLING, volume_ml=28_160, amount_minor=123_450, token="34 AB 123")
-    points[8] = replace(points[8], state=PointState.DECIDING, need=Need.ODOMETER, text="The card asks the odometer")
+    asked = {"need": Need.ODOMETER, "question": "point-8/1", "text": "The card asks the odometer"}
+    points[8] = replace(points[8], state=PointState.DECIDING, **asked)
     return tuple(points.values())
 
 
@@ -126,11 +127,14 @@ class FakeStation:
             return self._refused(command, reason)
         match command:
             case AuthorisePoint(point=point, grade="") if self.point(point).choices:
-                self.change(point, lambda p: replace(p, state=PointState.DECIDING, need=Need.GRADE, text="Which fuel?"))
+                asked = {"need": Need.GRADE, "question": f"fuel/{point}", "text": "Which fuel?"}
+                self.change(point, lambda p: replace(p, state=PointState.DECIDING, **asked))
                 return self._done(command, "Which fuel?")
             case AuthorisePoint(point=point):
                 self.change(point, lambda p: replace(p, state=PointState.AUTHORISED, token=command.plate))
                 return self._done(command, f"Pump {point} may deliver")
+            case AnswerNeed(point=point, question=question) if question != self.point(point).question:
+                return self._refused(command, Reason.QUESTION_GONE)
             case AnswerNeed(point=point):
                 self.change(point, lambda p: replace(p, state=PointState.AUTHORISED, need=None, text=""))
                 return self._done(command, f"Pump {point} may deliver")

@@ -9,7 +9,7 @@ from textual.pilot import Pilot
 from terminal.app import TerminalApp
 from tests.terminal.fake import FakeClock, FakeStation, ids
 
-DEADLINE_S = 8.0
+DEADLINE_S = 30.0
 SMALL, MIDDLE, WIDE = (80, 24), (100, 30), (180, 50)
 KEYS = {"-": "minus", "*": "asterisk", "/": "slash", "+": "plus", ".": "full_stop", ",": "comma"}
 

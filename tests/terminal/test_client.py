@@ -81,7 +81,7 @@ async def running(server: Server) -> AsyncIterator[str]:
         http = uvicorn.Server(config)
         task = asyncio.create_task(http.serve(sockets=[port]))
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while not http.started:
                     await asyncio.sleep(0)
             yield f"http://127.0.0.1:{port.getsockname()[1]}"

@@ -39,7 +39,7 @@ from tests.terminal.stage import Stage, on_stage, play
         ("4 f4", ExpectCard, {"point": 4}),
         ("4 f3 3 4 A B 1 2 enter", AuthorisePoint, {"point": 4, "plate": "34AB12"}),
         ("4 * 50 f3 A B enter", AuthorisePoint, {"point": 4, "plate": "AB", "preset_amount_minor": 5_000}),
-        ("8 enter 1 2 3 enter", AnswerNeed, {"point": 8, "need": Need.ODOMETER, "value": "123"}),
+        ("8 enter 1 2 3 enter", AnswerNeed, {"point": 8, "need": Need.ODOMETER, "question": "point-8/1"}),
         ("5 enter enter", PayDelivery, {"tender": TenderKind.CASH, "given_minor": 45_050}),
         ("5 enter 500 enter", PayDelivery, {"tender": TenderKind.CASH, "given_minor": 50_000}),
         ("5 enter f2", PayDelivery, {"tender": TenderKind.BANK_CARD, "given_minor": 45_050}),

@@ -23,7 +23,7 @@ from sim.loop import Deadlock, NotInASimulatedWorld, VirtualClock, VirtualLoop, 
 from sim.world import Disagreement, Plan, Report, World
 
 REPOSITORY = Path(__file__).parents[2]
-HOURS = 2
+HOURS = 1
 
 
 def live(plan: Plan, folder: Path) -> Report:
@@ -43,7 +43,7 @@ def _by_command(hash_seed: str, *options: str) -> subprocess.CompletedProcess[st
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
 
@@ -73,7 +73,7 @@ def test_leaving_out_quiet_polls_changes_nothing(tmp_path: Path) -> None:
     assert skipping.sales > 3
 
 
-@pytest.mark.parametrize("seed", range(20, 23))
+@pytest.mark.parametrize("seed", range(20, 22))
 def test_worlds_with_crashes_agree(tmp_path: Path, seed: int) -> None:
     report = live(Plan(seed, 1, sales_a_day=400, crashes=12), tmp_path)
     assert report.epochs == 13

@@ -1,0 +1,137 @@
+"""The command `forecourt whitelist publish`: the next list for all stations, in the folder from which they fetch it.
+
+Counts versions itself: the whole list `12.list`, and beside it `11-12.delta`, what changed since the one before. Knows
+no station, and not how files travel.
+"""
+
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import click
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from controller import keys
+from controller.domain.list_parts import DELTA_NAME, LIST_NAME, Header, Verify
+from controller.domain.quantities import CURRENCIES
+from controller.office.whitelist_making import (
+    EXISTING_FILE,
+    EXPECTED,
+    HEADQUARTERS_KEY,
+    fail,
+    now_ms,
+    progress_bar,
+    signer_of,
+    verifier,
+)
+from controller.store.whitelist_file import WhitelistError
+from controller.store.whitelist_import import Progress, Way
+from controller.store.whitelist_signed import SignedFile, build_delta, build_list
+
+LISTS_KEPT = 2
+"""Whole lists: the newest, and the one before for who is fetching it just now."""
+DELTAS_KEPT = 100
+"""A station that was away for more versions fetches the whole list."""
+
+
+@click.command()
+@click.option(
+    "--key",
+    "key_path",
+    type=click.Path(path_type=Path),
+    default=Path(HEADQUARTERS_KEY),
+    show_default=True,
+    help="What signs: made by keygen.",
+)
+@click.option(
+    "--list-key",
+    "list_key",
+    type=click.Path(path_type=Path),
+    default=Path(keys.LIST_KEY),
+    show_default=True,
+    help="The network's list.key, as all stations have it.",
+)
+@click.option("--currency", type=click.Choice(sorted(CURRENCIES)), required=True, help="Of the amounts.")
+@click.option("--time-zone", required=True, help="In which days begin, such as Europe/Istanbul.")
+@click.option("--version", type=click.IntRange(1), help="The list's version; without it, one more than the last.")
+@click.argument("folder", metavar="FOLDER", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("sources", metavar="FILE.csv|.jsonl...", type=EXISTING_FILE, nargs=-1, required=True)
+def publish(
+    key_path: Path,
+    list_key: Path,
+    currency: str,
+    time_zone: str,
+    version: int | None,
+    folder: Path,
+    sources: tuple[Path, ...],
+) -> None:
+    """Put the next list of these files, and what changed, into FOLDER, from which stations fetch them."""
+    try:
+        zone = ZoneInfo(time_zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        fail(f"{time_zone!r} is no time zone: expected one such as Europe/Istanbul")
+    try:
+        way = Way(keys.read_hex(list_key, keys.SECRET_BYTES), CURRENCIES[currency], zone)
+        signer = signer_of(key_path)
+        folder.mkdir(parents=True, exist_ok=True)
+        with progress_bar() as progress:
+            said = _publish(folder, sources, way, signer, version, progress)
+    except EXPECTED as error:
+        fail(f"{error}\nNothing was published")
+    click.echo(said)
+
+
+def _publish(
+    folder: Path,
+    sources: tuple[Path, ...],
+    way: Way,
+    signer: Ed25519PrivateKey,
+    wanted: int | None,
+    progress: Progress,
+) -> str:
+    own = verifier(signer.public_key())
+    before = _newest(folder)
+    version = before + 1 if wanted is None else wanted
+    if version <= before:
+        raise WhitelistError(f"version {version} is not later than version {before} in {folder}")
+    # Beside the others under a name that is no list's, until the delta is made: a station may ask at any moment.
+    fresh = folder / "next"
+    try:
+        header = build_list(fresh, sources, way, version, now_ms(), signer.sign, progress)
+        said = f"{version}.list: {header.count} entries, {fresh.stat().st_size} bytes"
+        if before:
+            with SignedFile(folder / f"{before}.list", own) as old:
+                if wanted is None and same_list(old.header, header):
+                    return f"nothing has changed since version {before}: it stays"
+            said += _add_delta(folder, before, version, own, signer)
+        fresh.replace(folder / f"{version}.list")
+    finally:
+        fresh.unlink(missing_ok=True)
+    _clean(folder, version)
+    return said
+
+
+def same_list(old: Header, new: Header) -> bool:
+    """The same entries, for the same stations."""
+    return (old.root, old.list_key_print, old.currency) == (new.root, new.list_key_print, new.currency)
+
+
+def _add_delta(folder: Path, before: int, version: int, own: Verify, signer: Ed25519PrivateKey) -> str:
+    target = folder / f"{before}-{version}.delta"
+    try:
+        with SignedFile(folder / f"{before}.list", own) as old, SignedFile(folder / "next", own) as new:
+            header = build_delta(target, old, new, signer.sign)
+    except WhitelistError as error:
+        return f"; no delta ({error})"
+    return f"\n{target.name}: {len(header.parts)} of 4096 buckets, {target.stat().st_size} bytes"
+
+
+def _newest(folder: Path) -> int:
+    return max((int(found[1]) for path in folder.iterdir() if (found := LIST_NAME.fullmatch(path.name))), default=0)
+
+
+def _clean(folder: Path, version: int) -> None:
+    for path in folder.iterdir():
+        whole, delta = LIST_NAME.fullmatch(path.name), DELTA_NAME.fullmatch(path.name)
+        old_list = whole is not None and int(whole[1]) <= version - LISTS_KEPT
+        if old_list or (delta is not None and int(delta[2]) <= version - DELTAS_KEPT):
+            path.unlink()
