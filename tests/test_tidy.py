@@ -49,6 +49,7 @@ EDGES: dict[str, tuple[str, str]] = {
         ".exists() asyncio.sleep loop.call_at loop.run_in_executor open() os.path secrets time",
         "the one place where this machine's time, chance, threads and boot id come in",
     ),
+    "controller/event_loop.py": ("socket threading", "looks names up, where that may take long"),
     "controller/daemon.py": (".exists() .mkdir() loop.add_signal_handler signal", "the process: signals, data folder"),
     "controller/office/whitelist_commands.py": (".exists() .read_text() .write_text()", "the command line names files"),
     "controller/office/whitelist_making.py": (
@@ -76,7 +77,7 @@ EDGES: dict[str, tuple[str, str]] = {
     ),
     "controller/programme_files.py": (".read_text()", "reads programmes"),
     "controller/office/programme_commands.py": (".open() .read_text()", "the command line names programmes and events"),
-    "controller/pumps/line.py": ("loop.add_reader os.read os.stat os.write serial termios", "the pumps' cable"),
+    "controller/pumps/line.py": ("loop.add_reader os.read os.stat os.write select serial termios", "the pumps' cable"),
     "controller/pumps/net.py": ("loop.create_connection socket", "the pumps' cable behind a serial server"),
     "controller/store/checkpoint.py": (
         ".open() .read_bytes() .stat() .unlink() os.fdopen os.fsync os.open os.replace",
@@ -117,8 +118,7 @@ EDGES: dict[str, tuple[str, str]] = {
     # The link and headquarters.
     "sync/transport.py": ("httpx", "the link's HTTP"),
     "sync/list_files.py": (
-        ".exists() .iterdir() .mkdir() .open() .stat() .unlink() asyncio.to_thread concurrent loop.run_in_executor "
-        "multiprocessing",
+        ".exists() .iterdir() .mkdir() .open() .stat() .unlink() asyncio.to_thread multiprocessing shutil threading",
         "lists from headquarters on the station's disk, taken beside the loop",
     ),
     "sync/hq/lists.py": (".is_dir() .iterdir() .open() .stat()", "the folder of lists that stations fetch"),

@@ -9,6 +9,7 @@ import contextlib
 import errno
 import logging
 import os
+import select
 import stat
 import termios
 from collections import Counter
@@ -115,7 +116,7 @@ class SerialLinePort(StreamPort):
     def _readable(self) -> None:
         try:
             data = os.read(self._fd, READ_BYTES)
-            if not data:
+            if not data and self._hung_up():
                 raise OSError(errno.EIO, "hung up")
         except BlockingIOError:
             return
@@ -123,7 +124,14 @@ class SerialLinePort(StreamPort):
             self._loop.remove_reader(self._fd)
             self._gone(_port_error(self.path, error))
         else:
-            self._heard(data)
+            if data:  # what was there may have been forgotten since the loop saw it
+                self._heard(data)
+
+    def _hung_up(self) -> bool:
+        """Nothing to read is what a port reads that is gone, and one whose input was just forgotten (VMIN is 0)."""
+        look = select.poll()
+        look.register(self._fd, 0)  # a hang-up is told without being asked for
+        return bool(look.poll(0))
 
     def _forget_input(self) -> None:
         try:
@@ -164,8 +172,8 @@ class LineRunner:
     ) -> None:
         """`port`: an open one, or None to open it by `open_port`, which raises OSError with a sentence.
 
-        `on_event(point, event)` gets all that happens. `on_port(text)` hears that the port is gone, and why,
-        once each time; None says that it is back.
+        `on_event(point, event)` gets all that happens. `on_port(text)` hears that the port is gone, and why, once as
+        long as that is the reason; None says that it is back, and carries turns.
         """
         self._schedule = schedule
         self._port = port
@@ -173,7 +181,8 @@ class LineRunner:
         self._on_event = on_event
         self._open_port = open_port
         self._on_port = on_port
-        self._told = False
+        self._trouble: str | None = None
+        """Why the port is gone, as it was told."""
         self._down_waiter: asyncio.Future[None] | None = None
         self._faults: Counter[tuple[int, str]] = Counter()
 
@@ -227,6 +236,8 @@ class LineRunner:
                 continue
             _, turn = self._schedule.next(self._now())
             answer = await port.transact(turn)
+            if self._trouble is not None:
+                self._port_back()
             self._schedule.answered(answer, self._now())
             self._pass_on()
 
@@ -264,11 +275,17 @@ class LineRunner:
         if self._port is not None:
             self._port.close()
             self._port = None
-        if self._on_port is not None and not self._told:
+        if self._on_port is not None and self._trouble != text:
             self._on_port(text)
-        self._told = True
+        self._trouble = text
         self._schedule.port_lost(self._now())
         self._pass_on()
+
+    def _port_back(self) -> None:
+        """Not as soon as it is open: a serial server whose port is taken takes each connection, and ends it."""
+        self._trouble = None
+        if self._on_port is not None:
+            self._on_port(None)
 
     async def _reopen(self) -> None:
         """Try until the port is there; orders are refused meanwhile."""
@@ -282,9 +299,6 @@ class LineRunner:
                 self._port_gone(str(error.strerror or error))
                 await self._wait_down(self._now() + REOPEN_US)
                 continue
-            if self._on_port is not None and self._told:
-                self._on_port(None)
-            self._told = False
             return
 
     async def _connect(self, port: ConnectingPort) -> None:

@@ -71,6 +71,7 @@ LIST_SWITCHES = "a new list is open, the old one not let go"
 CHECKPOINT_HALF = "in the middle of writing a checkpoint"
 CHECKPOINT_WHOLE = "a checkpoint is written, not in place"
 CHECKPOINT_PLACED = "a checkpoint is in place"
+CHECKPOINTS = {CHECKPOINT_HALF, CHECKPOINT_WHOLE, CHECKPOINT_PLACED}
 LIST_MADE = "import: the new list is whole, not in place"
 LIST_PLACED = "import: the new list is in place, its folder not synced"
 
@@ -84,6 +85,10 @@ class Doom:
 
     def is_at(self, step: str) -> bool:
         return self._step == step
+
+    @property
+    def waits_for_a_checkpoint(self) -> bool:
+        return self._step in CHECKPOINTS
 
     def comes(self, step: str) -> None:
         """This step has come: perhaps the last one."""
@@ -143,9 +148,12 @@ class DoomedPoint(FuellingPoint):
     """Ends when fuel is seen to run."""
 
     def post(self, message: words.PumpEvent | TokenShown | CardRejected) -> None:
-        if self.number == POINT and isinstance(message, words.Fuelling) and message.volume_ml:
+        # A slow machine may see nothing of a delivery but its end: its fuel has run, and no row says so yet.
+        if self.number == POINT and isinstance(message, words.Fuelling | words.Completed) and message.volume_ml:
             doom.fuelling = True
             doom.comes(FUELLING)
+            if isinstance(message, words.Completed) and doom.waits_for_a_checkpoint:
+                return  # else the sale might be over before the next one is written
         super().post(message)
 
 
@@ -281,11 +289,11 @@ def wrap(step: str) -> None:
         (sync.link, "StationLink", DoomedLink),
         (controller.store.checkpoint, "os", _OfCheckpoints()),
         (controller.store.whitelist, "open_to_read", _second(controller.store.whitelist_file.open_to_read)),
-        (controller.store.whitelist_file, "_sync", _syncs(controller.store.whitelist_file._sync)),
+        (controller.store.whitelist_file, "sync_to_disk", _syncs(controller.store.whitelist_file.sync_to_disk)),
     ):
         assert hasattr(module, name), f"{module.__name__} takes no {name} any more: wrap what it takes"
         setattr(module, name, wrapped)
-    if step in {CHECKPOINT_HALF, CHECKPOINT_WHOLE, CHECKPOINT_PLACED}:
+    if doom.waits_for_a_checkpoint:
         assert hasattr(controller.keeper, "CHECKPOINT_EVERY_S")
         controller.keeper.CHECKPOINT_EVERY_S = 0  # otherwise an hour must pass until one falls into a sale
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import select
 import tty
 from pathlib import Path
 
@@ -43,6 +44,31 @@ def station(count: int = 2) -> Station:
         settings = DartSettings(address=0x50 + n, currency=TRY, display_hold_ms=100)
         pumps[n] = (DartPump(settings), DartTwin(head, settings, reply_latency_us=5_000))
     return Station(pumps, LineSettings(), is_whole)
+
+
+def test_input_that_is_forgotten_between_the_look_and_the_read_is_no_lost_port() -> None:
+    """A late byte, and a new turn before the loop comes to read it: pyserial's terminal then reads nothing at all."""
+    master, other = os.openpty()
+    tty.setraw(other)
+
+    async def main() -> bytes:
+        port = SerialLinePort(os.ttyname(other), LineSettings(), MachineClock())
+        os.write(master, b"late")
+        select.select([port.serial.fileno()], [], [], DEADLINE_S)
+        turned = asyncio.Event()
+        asyncio.get_running_loop().call_soon(port.serial.reset_input_buffer)  # before what the loop is about to see
+        asyncio.get_running_loop().call_later(0, turned.set)
+        await turned.wait()
+        os.write(master, b"now")
+        _, heard = await port.hear(DEADLINE_S * 1_000_000)
+        port.close()
+        return heard
+
+    try:
+        assert asyncio.run(main()) == b"now"
+    finally:
+        os.close(master)
+        os.close(other)
 
 
 def test_a_sale_over_a_real_serial_port() -> None:
