@@ -13,6 +13,7 @@ import click
 
 from controller.config import ConfigError, StationConfig, load
 from controller.daemon import CannotRun, LinkFactory, run_station
+from controller.event_loop import StationLoop
 from controller.install import CONFIG_FILE, PUBLIC_KEY, TILLS, FolderInUse, install, template
 from controller.keys import SECRET_BYTES, KeyFileError, read_hex
 from controller.machine import MachineRandomness
@@ -84,7 +85,8 @@ def run(make_link: LinkFactory, path: Path, simulation: bool) -> None:
         click.echo(f"{mark}station {config.file.station.id} ready at {url}")
 
     try:
-        asyncio.run(run_station(config, simulation=simulation, make_link=make_link, ready=ready))
+        with asyncio.Runner(loop_factory=StationLoop) as runner:
+            runner.run(run_station(config, simulation=simulation, make_link=make_link, ready=ready))
     except CannotRun as error:
         _fail(str(error))
 

@@ -305,11 +305,16 @@ def _check_limits(limits: LimitsTable, wrong: _Wrong) -> None:
 def _check_devices(file: StationFile, wrong: _Wrong) -> None:
     if not 0 <= file.api.port <= LAST_PORT:
         raise wrong("api.port", f"{file.api.port}: expected a port, 1 to {LAST_PORT}, or 0 for any that is free")
+    ports: set[object] = set()
     for index, line in enumerate(file.lines):
         try:
-            net_address(line.port)
+            where = net_address(line.port)
         except ValueError as error:
             raise wrong(f"lines[{index}].port", str(error)) from error
+        place = line.port if where is None else (where.host, where.port)
+        if place in ports:  # they would take it from each other for ever
+            raise wrong(f"lines[{index}].port", f"{line.port!r}: another line has it: expected a port of its own")
+        ports.add(place)
         if line.baud is not None and line.baud <= 0:
             raise wrong(f"lines[{index}].baud", f"{line.baud}: expected a speed such as 9600")
         try:

@@ -160,7 +160,7 @@ def _assemble(
         config,
         books=books,
         writer=writer,
-        lists=Whitelist(config.data / WHITELIST_FILE),
+        lists=Whitelist(config.data / WHITELIST_FILE, station=config.file.station.id),
         list_secret=keys.list_key(config.keys),
         clock=clock,
         open_port=lambda line: _open_port(config, line, clock, simulation=simulation),

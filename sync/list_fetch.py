@@ -1,11 +1,12 @@
 """Fetches lists from headquarters: asks what is newer, takes the file piece by piece, and has it put in place.
 
 A file is signed in itself, so a piece needs no signature; what is wrong with it is found when it is taken. A fetch that
-was broken off goes on where it was. A delta that does not fit is followed by the whole list. All waiting goes through
-the clock; the disk is behind `ListStore`. Knows no HTTP and no list.
+was broken off goes on where it was; if nothing good comes of that, it begins again. A delta that does not fit is
+followed by the whole list. All waiting goes through the clock; the disk is behind `ListStore`. Knows no HTTP, no list.
 """
 
 import asyncio
+import errno
 import logging
 from collections.abc import Callable
 from typing import Protocol
@@ -22,20 +23,28 @@ EVERY_US = 300 * US_PER_S
 RETRY_US = 30 * US_PER_S
 """After a fetch that was broken off in the middle."""
 REFUSED_US = 3_600 * US_PER_S
-"""A file that was not taken is fetched again after this: a key may have been put in place meanwhile."""
+"""A file that was not taken is fetched again after this: the right keys may have been put in place meanwhile."""
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 log = logging.getLogger("forecourt.link")
 
 
+class NotNow(Exception):
+    """A list cannot be kept or taken just now, whatever stands in it. The text says why, and what to do."""
+
+
 class ListStore(Protocol):
-    """Where lists come to at a station. It may take long, and does not hold the loop. OSError if the disk refuses."""
+    """Where lists come to at a station. It may take long, and does not hold the loop.
+
+    NotNow and OSError: it is tried again later, and what is here of a file stays, unless it took too much room.
+    """
 
     async def held(self) -> int:
         """The version of the list in place, if headquarters signed it; else 0."""
         ...
 
-    async def fetched(self, name: str) -> int:
-        """How many bytes of this file are here."""
+    async def fetched(self, name: str, size: int) -> int:
+        """How many bytes of this file are here, which is to have `size` of them. NotNow if there is no room for it."""
         ...
 
     async def add(self, name: str, offset: int, data: bytes) -> None:
@@ -43,7 +52,11 @@ class ListStore(Protocol):
         ...
 
     async def take(self, name: str) -> str:
-        """Put the list in place of the one before, or say in a sentence why not. The file is gone afterwards."""
+        """Put the list in place of the one before, or say in a sentence what is wrong with it. Then it is gone."""
+        ...
+
+    async def drop(self) -> None:
+        """Let go of what is here of any file."""
         ...
 
 
@@ -68,8 +81,8 @@ class ListFetch:
         self._clock = clock
         self._on_trouble = on_trouble
         self._whole = False
-        self._refused: tuple[str, int] | None = None
-        """A file that was not taken, and until when it is not fetched again."""
+        self._refused: tuple[str, int, int] | None = None
+        """A file that was not taken, its size, and until when it is not fetched again."""
         self._fetching = False
         self._wake = asyncio.Event()
         self.trouble = ""
@@ -92,8 +105,12 @@ class ListFetch:
             except (Refused, WireError) as error:
                 log.info("headquarters gives no list: %s", error)
                 wait_us = EVERY_US
+            except NotNow as error:
+                self._say(f"A list from headquarters waits, the old list stays: {error}")
+                wait_us = EVERY_US
             except OSError as error:
-                self._say(f"A list from headquarters cannot be kept ({error}): free disk space. The old list stays")
+                todo = "free disk space" if error.errno in NO_ROOM else "see to the disk"
+                self._say(f"A list from headquarters cannot be kept ({error}): {todo}. The old list stays")
                 wait_us = EVERY_US
             timer = self._clock.call_at(self._clock.now().mono_us + wait_us, self._wake.set)
             try:
@@ -108,6 +125,8 @@ class ListFetch:
         first = await self._ask(ListAsk(self._station, version, self._whole))
         name = first.name
         if not name:
+            await self._store.drop()
+            self._whole = False
             self._say("")
             return False
         found = LIST_NAME.fullmatch(name)
@@ -117,24 +136,29 @@ class ListFetch:
                 f"taken before headquarters counts on (forecourt whitelist publish --version {version + 1})"
             )
             return False
-        if self._refused is not None and self._refused[0] == name and self._clock.now().mono_us < self._refused[1]:
+        if self._waits(name, first.size):
             return False
-        offset = await self._store.fetched(name)
+        began = offset = await self._store.fetched(name, first.size)
         if offset > first.size:
-            offset = 0  # it is another file of that name
+            began = offset = 0  # it is another file of that name
         self._fetching = True
         while offset < first.size:
             piece = await self._ask(ListAsk(self._station, version, self._whole, name, offset))
             if (piece.name, piece.size, piece.offset) != (name, first.size, offset):
-                await self._store.take(name)  # it was changed or taken away meanwhile: what is here is of no use
-                return True
+                await self._store.drop()
+                raise LinkDown(f"headquarters changed {name}, or took it away, while it was fetched")
             if not piece.data:
                 raise Malformed("headquarters sends a piece of a list with nothing in it")
             await self._store.add(name, offset, piece.data)
             offset += len(piece.data)
-        return await self._take(name)
+        return await self._take(name, first.size, resumed=began > 0)
 
-    async def _take(self, name: str) -> bool:
+    def _waits(self, name: str, size: int) -> bool:
+        """This very file was not taken, not long ago."""
+        refused, now_us = self._refused, self._clock.now().mono_us
+        return refused is not None and refused[:2] == (name, size) and now_us < refused[2]
+
+    async def _take(self, name: str, size: int, *, resumed: bool) -> bool:
         why_not = await self._store.take(name)
         if not why_not:
             log.info("%s from headquarters is in place", name)
@@ -142,10 +166,12 @@ class ListFetch:
             self._say("")
             return True
         log.warning("%s from headquarters is not taken: %s", name, why_not)
+        if resumed:
+            return True  # its beginning may be of before a power cut, or of another file of that name: once more, whole
         if not self._whole and name.endswith(".delta"):
             self._whole = True
             return True
-        self._refused = name, self._clock.now().mono_us + REFUSED_US
+        self._refused = name, size, self._clock.now().mono_us + REFUSED_US
         self._say(f"Headquarters' {name} is not taken, the old list stays: {why_not}")
         return False
 

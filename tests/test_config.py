@@ -110,6 +110,17 @@ WRONG: dict[str, tuple[tuple[tuple[str, str], ...], str]] = {
         (("[[points]]", '[[lines]]\nname = "east"\nprotocol = "dart"\nport = "x"\n[[points]]'),),
         "lines: two lines have the same name",
     ),
+    "a port twice": (
+        (("[[points]]", '[[lines]]\nname = "west"\nprotocol = "dart"\nport = "/dev/ttyUSB0"\n[[points]]'),),
+        r"lines\[1\]\.port: '/dev/ttyUSB0': another line has it: expected a port of its own",
+    ),
+    "a serial server's port twice": (
+        (
+            ('"/dev/ttyUSB0"', '"rfc2217://moxa:4001"'),
+            ("[[points]]", '[[lines]]\nname = "west"\nprotocol = "dart"\nport = "socket://Moxa:4001/"\n[[points]]'),
+        ),
+        r"lines\[1\]\.port: 'socket://Moxa:4001/': another line has it",
+    ),
     "no speed": ((("baud = 9600", "baud = 0"),), r"lines\[0\]\.baud: 0: expected a speed such as 9600"),
     "no framing": (
         (("baud = 9600", 'framing = "8X1"'),),

@@ -109,13 +109,18 @@ class ListPrices:
                 f"{self._moment(later.from_ms)} holds: it is taken within an hour. Is the clock right? "
                 "Restart the controller to take it now"
             )
-        early = changed is not None and changed.source is PriceSource.HEADQUARTERS and changed.from_ms > now_ms
-        if early and changed is not None and in_force(own, now_ms) is not None:
-            return (
-                f"The price of {changed.grade} is headquarters' from {self._moment(changed.from_ms)}, and by this "
-                "clock that is still to come: set the clock right"
-            )
-        return ""
+        if changed is None or changed.source is not PriceSource.HEADQUARTERS or changed.from_ms <= now_ms:
+            return ""
+        early = (
+            f"The price of {changed.grade} is headquarters' {changed.price} from {self._moment(changed.from_ms)}, and "
+            "by this clock that is still to come"
+        )
+        if in_force(own, now_ms) is None:
+            return f"{early}. It stays, since none on the list holds now: ask headquarters for one"
+        return (
+            f'{early}: set the clock right. If it is right, set prices.set_by = "desk" in station.toml, restart, and '
+            "change the price here"
+        )
 
     def _read(self) -> None:
         catalogue = self._site.lists.catalogue()

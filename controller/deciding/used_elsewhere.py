@@ -1,4 +1,4 @@
-"""Codes of one use that another station has let somebody go by, as headquarters tells with its acknowledgements.
+"""Codes of one use that somebody was let go by, and not by this journal, as headquarters tells with its answers.
 
 Of this run of the program: what counts of them is in the evidence of each decision, and headquarters tells those that
 still live again after a restart. Knows no wire and no decision.

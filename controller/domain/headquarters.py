@@ -34,7 +34,10 @@ class SetApart(msgspec.Struct, frozen=True, array_like=True):
 
 
 class UsedCode(msgspec.Struct, frozen=True, array_like=True):
-    """A code of one use that another station has let somebody go by. `until_ms`: its own end (UTC)."""
+    """A code of one use that another station has let somebody go by, or this one by rows that its disk has lost.
+
+    `until_ms`: its own end (UTC).
+    """
 
     nonce: bytes
     until_ms: int

@@ -126,6 +126,15 @@ def mask_card(number: str) -> str:
     return "*" * (len(number) - 4) + number[-4:]
 
 
+PHONE_SHOWN = 4
+
+
+def mask_phone(phone: str) -> str:
+    """Its last four digits, of however many; of what is too short to be one, no more than half."""
+    shown = min(PHONE_SHOWN, len(phone) // 2)
+    return "*" * (len(phone) - shown) + phone[len(phone) - shown :]
+
+
 def mask_plate(plate: str) -> str:
     """Enough for the driver to know it again, not enough to look it up."""
     ends = min(2, max(len(plate) - HIDDEN_OF_PLATE, 0) // 2)
@@ -186,7 +195,7 @@ def mask_voucher(voucher: str) -> str:
 def phone_token(secret: bytes, text: str) -> TokenRef:
     """A phone number that was told: nobody has proven it."""
     phone = fold_phone(text)
-    shown = mask_card(phone.removeprefix("+"))
+    shown = mask_phone(phone.removeprefix("+"))
     return TokenRef(TokenKind.PHONE, token_key(secret, TokenKind.PHONE, phone), shown, Assurance.IDENTIFIED)
 
 

@@ -20,6 +20,7 @@ from controller.domain.tokens import (
     fold_plate,
     list_key_print,
     mask_card,
+    mask_phone,
     mask_plate,
     token_key,
 )
@@ -209,7 +210,7 @@ def _meant(text: str) -> list[tuple[TokenKind, str, str]]:
     meant = []
     for kind, fold, mask in (
         (TokenKind.CARD, check_card_number, mask_card),
-        (TokenKind.PHONE, fold_phone, mask_card),
+        (TokenKind.PHONE, fold_phone, mask_phone),
         (TokenKind.PLATE, fold_plate, mask_plate),
     ):
         try:

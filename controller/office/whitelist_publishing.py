@@ -1,7 +1,7 @@
 """The command `forecourt whitelist publish`: the next list for all stations, in the folder from which they fetch it.
 
-Counts versions itself: the whole list `12.list`, and beside it `11-12.delta`, what changed since the one before. Knows
-no station, and not how files travel.
+Counts versions itself: the whole list `12.list`, and beside it `11-12.delta`, what changed since the one before. One at
+a time; what one that was broken off has left is never given to a station. Knows no station, and not how files travel.
 """
 
 from pathlib import Path
@@ -23,7 +23,7 @@ from controller.office.whitelist_making import (
     signer_of,
     verifier,
 )
-from controller.store.whitelist_file import WhitelistError
+from controller.store.whitelist_file import WhitelistError, changing, sync_to_disk
 from controller.store.whitelist_import import Progress, Way
 from controller.store.whitelist_signed import SignedFile, build_delta, build_list
 
@@ -73,7 +73,8 @@ def publish(
         way = Way(keys.read_hex(list_key, keys.SECRET_BYTES), CURRENCIES[currency], zone)
         signer = signer_of(key_path)
         folder.mkdir(parents=True, exist_ok=True)
-        with progress_bar() as progress:
+        # Beside the folder: in it stands nothing but what stations may fetch.
+        with changing(folder.resolve()), progress_bar() as progress:
             said = _publish(folder, sources, way, signer, version, progress)
     except EXPECTED as error:
         fail(f"{error}\nNothing was published")
@@ -90,6 +91,7 @@ def _publish(
 ) -> str:
     own = verifier(signer.public_key())
     before = _newest(folder)
+    _clean(folder, before)
     version = before + 1 if wanted is None else wanted
     if version <= before:
         raise WhitelistError(f"version {version} is not later than version {before} in {folder}")
@@ -104,6 +106,7 @@ def _publish(
                     return f"nothing has changed since version {before}: it stays"
             said += _add_delta(folder, before, version, own, signer)
         fresh.replace(folder / f"{version}.list")
+        sync_to_disk(folder)  # after a power cut, no other list may get this number
     finally:
         fresh.unlink(missing_ok=True)
     _clean(folder, version)
@@ -130,8 +133,18 @@ def _newest(folder: Path) -> int:
 
 
 def _clean(folder: Path, version: int) -> None:
+    """Keep the last ones, up to this version: a later delta is of a list that was never put in place."""
+    lists, deltas = [], []
     for path in folder.iterdir():
-        whole, delta = LIST_NAME.fullmatch(path.name), DELTA_NAME.fullmatch(path.name)
-        old_list = whole is not None and int(whole[1]) <= version - LISTS_KEPT
-        if old_list or (delta is not None and int(delta[2]) <= version - DELTAS_KEPT):
-            path.unlink()
+        if whole := LIST_NAME.fullmatch(path.name):
+            lists.append((int(whole[1]), path))
+        elif delta := DELTA_NAME.fullmatch(path.name):
+            deltas.append((int(delta[2]), path))
+    never = [path for end, path in deltas if end > version]
+    kept = [each for each in deltas if each[0] <= version]
+    for path in (*never, *_but_the_last(lists, LISTS_KEPT), *_but_the_last(kept, DELTAS_KEPT)):
+        path.unlink()
+
+
+def _but_the_last(numbered: list[tuple[int, Path]], count: int) -> list[Path]:
+    return [path for _, path in sorted(numbered)[:-count]]

@@ -243,6 +243,11 @@ class Columns:
         programme = parse(text, f"the rule's file {given['file']}")
         if programme.name != (name := code(given["rule"])):
             raise ValueError(f"the rule's file {given['file']} is of the programme {programme.name}, not of {name}")
+        if programme.currency != self._meaning.currency:
+            raise ValueError(
+                f"the rule's file {given['file']} counts in {programme.currency.code}, and this list in "
+                f"{self._meaning.currency.code}: no station could take it"
+            )
         return Rule(name, text)
 
     def _drivers(self, text: str) -> tuple[bytes, ...]:

@@ -64,6 +64,10 @@ class WhitelistError(Exception):
     """The list could not be read or made; the text says what, where and what to do."""
 
 
+class WhitelistNotNow(WhitelistError):
+    """Nothing was wrong with what was to be put in place: somebody else is at it, or there is no room. Try again."""
+
+
 UNREADABLE = (sqlite3.Error, OSError, ValueError, WhitelistError)
 """What comes of reading a file that is no list, or a damaged one; msgspec's errors are ValueErrors."""
 
@@ -161,7 +165,7 @@ def changing(path: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise WhitelistError(f"{path} is being changed by another command: wait until it is done") from error
+            raise WhitelistNotNow(f"{path} is being changed by another command: wait until it is done") from error
         yield
 
 
@@ -246,9 +250,9 @@ class NewList:
         )
         self.database.conn.execute("COMMIT")
         self.database.close()
-        _sync(self._fresh)
+        sync_to_disk(self._fresh)
         os.replace(self._fresh, self._path)
-        _sync(self._path.parent)
+        sync_to_disk(self._path.parent)
         return about
 
     def _clean(self) -> None:
@@ -256,7 +260,8 @@ class NewList:
             name.unlink(missing_ok=True)
 
 
-def _sync(path: Path) -> None:
+def sync_to_disk(path: Path) -> None:
+    """What was written of a file, or which files a folder has, outlasts a power cut from now on."""
     number = os.open(path, os.O_RDONLY)
     try:
         os.fsync(number)

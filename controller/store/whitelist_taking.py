@@ -30,6 +30,7 @@ from controller.store.whitelist_file import (
     NewList,
     Provenance,
     WhitelistError,
+    WhitelistNotNow,
     about_of,
     all_buckets,
     bucket_entries,
@@ -75,6 +76,9 @@ def take(path: Path, source: Path, taker: Taker, verify: Verify, progress: Progr
         except PartsError as error:
             raise WhitelistError(f"{source} is not taken: {error}") from error
         except sqlite3.Error as error:
+            # A full disk gives an error of writing as well as its own: which it was, nobody knows for sure.
+            if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL:
+                raise WhitelistNotNow(f"{source} is not taken: the disk is full: make room") from error
             raise WhitelistError(
                 f"{source} is not taken: the list in place is damaged, or the disk is full ({error}): get a whole list"
             ) from error

@@ -40,11 +40,12 @@ class ListRules:
         self._on_change = on_change
 
     async def start(self) -> None:
-        """Go by what the list says; where that is wrong, by what this station went by before."""
+        """Go by what the list says; where that is wrong, or cannot be read, by what this station went by before."""
         taken = dict(self._site.books.members.taken)
         await self._look()
+        unreadable = self._site.lists.catalogue() is None and bool(self._site.lists.trouble)
         for name in self._used:
-            if self._refused(name) and name in taken:
+            if (unreadable or self._refused(name)) and name in taken:
                 await self._go_back(name, taken[name].text)
 
     async def run(self) -> None:

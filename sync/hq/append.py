@@ -178,5 +178,6 @@ class Append:
             known += [Position(bytes(r.epoch), r.seq, bytes(r.hash)) for r in self._db.execute(query)]
         told = tuple(dict.fromkeys(known))[:MAX_KNOWN]
         due = allotments_due(self._db, self._station)
-        used = used_elsewhere(self._db, self._station, self._now_ms)
+        mine = [] if self._current == NO_BRANCH else self._chain(self._current)
+        used = used_elsewhere(self._db, self._station, mine, self._now_ms)
         return Acknowledgement(self._station, self._heads.get(branch), told, expects, due, used)

@@ -4,9 +4,11 @@
 and by a key that need not be here. Knows no HTTP and not what stands in a list.
 """
 
+import os
 from pathlib import Path
 
 from controller.domain.list_parts import DELTA_NAME, LIST_NAME
+from sync.hq.hold import StoreError
 from sync.hq.store import Store
 from sync.wire import LIST_PIECE_BYTES, ListAsk, ListPiece, SealedListAsk, pack_list_piece
 
@@ -18,11 +20,19 @@ class Lists:
         self._folder = folder
         self._store = store
 
-    def receive(self, data: bytes) -> bytes:
-        """The answer's bytes. A WireError for a question that is not an enrolled station's."""
+    def asked(self, data: bytes) -> ListAsk:
+        """An enrolled station's question, by the database; a WireError if it is none."""
         sealed = SealedListAsk(data)
-        ask = sealed.open(self._store.public_key(sealed.station))
-        return pack_list_piece(self._piece(ask))
+        return sealed.open(self._store.public_key(sealed.station))
+
+    def answer(self, ask: ListAsk) -> bytes:
+        """By the folder alone: it may wait for the disk. StoreError if that cannot be read."""
+        try:
+            return pack_list_piece(self._piece(ask))
+        except OSError as error:
+            raise StoreError(
+                f"{error.filename or self._folder} cannot be read ({error.strerror}): see to it at headquarters"
+            ) from error
 
     def _piece(self, ask: ListAsk) -> ListPiece:
         name = ask.name or self._next(ask)
@@ -34,9 +44,9 @@ class Lists:
             if not ask.name:
                 return ListPiece(name, size)
             with path.open("rb") as file:
-                file.seek(ask.offset)
-                return ListPiece(name, size, ask.offset, file.read(LIST_PIECE_BYTES))
-        except OSError:
+                data = b"" if ask.offset > size else os.pread(file.fileno(), LIST_PIECE_BYTES, ask.offset)
+                return ListPiece(name, size, ask.offset, data)
+        except FileNotFoundError:
             return ListPiece()  # a later list has taken its place
 
     def _next(self, ask: ListAsk) -> str:

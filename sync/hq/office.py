@@ -83,6 +83,7 @@ class Office:
         @post(LISTS_PATH, status_code=200, media_type=OCTETS)
         async def lists(request: Request[Any, Any, Any]) -> Response[bytes]:
             data = await request.body()
-            return Response(await at_desk(lambda: self._lists.receive(data)))
+            ask = await at_desk(lambda: self._lists.asked(data))
+            return Response(await asyncio.to_thread(self._lists.answer, ask))
 
         return [portal_accounts, exchange, lists, portal_router(portal)]

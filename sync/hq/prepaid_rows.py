@@ -3,12 +3,12 @@
 Runs within the transaction that stores the rows. Knows no chain and no question.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
-from controller.domain.allotments import HEADQUARTERS_POT, account_pot, token_pot
+from controller.domain.allotments import HEADQUARTERS_POT, TAKEN_OFF, account_pot, token_pot
 from controller.domain.allotments import taken_off as is_taken_off
 from controller.domain.funds import Funds
 from controller.domain.grants import grant_command, grant_of
@@ -56,9 +56,23 @@ class PrepaidRows:
                 case Allotted() as record if is_taken_off(record.allotment_id):
                     self._heard(body.name, record)
                 case Allotted() as record:
-                    self._arrived(body.name, record)
-                case Redeemed(voucher=voucher, points=points) if voucher:
-                    self._keep(body.name, voucher_pot(voucher), "", points)
+                    self._keep(body)
+                    self._arrived(record)
+                case Redeemed(voucher=voucher) if voucher:
+                    self._keep(body)
+                case _:
+                    pass
+
+    def keep_older(self, bodies: Iterable[Body]) -> None:
+        """Those of them that came while rows of what is set apart were not kept by themselves."""
+        query = sa.select(allotted_rows.c.seq, allotted_rows.c.epoch).where(allotted_rows.c.station_id == self._station)
+        kept = {RowName(bytes(each.epoch), each.seq) for each in self._db.execute(query)}
+        for body in bodies:
+            match body.record:
+                case Allotted(allotment_id) if not is_taken_off(allotment_id) and body.name not in kept:
+                    self._keep(body)
+                case Redeemed(voucher=voucher) if voucher and body.name not in kept:
+                    self._keep(body)
                 case _:
                     pass
 
@@ -119,17 +133,21 @@ class PrepaidRows:
             self._db.execute(sa.insert(postings).values(**self._named(name), tender=0, **spent))
 
     def _heard(self, name: RowName, record: Allotted) -> None:
-        """The station has taken it off."""
+        """The station has taken it off. What it took counts: headquarters may have reckoned anew after a backup."""
         key = taken_off.c.station_id == self._station, taken_off.c.allotment_id == record.allotment_id
+        account = record.pot.removeprefix(_ACCOUNT_POT)
         values: dict[str, Any] = {"arrived": True, "seq": name.seq, "epoch": name.epoch}
-        if not self._db.execute(sa.update(taken_off).where(*key).values(**values)).rowcount:
-            values |= {"account": record.pot.removeprefix(_ACCOUNT_POT), "amount_minor": record.amount_minor}
-            named = {"station_id": self._station, "allotment_id": record.allotment_id, "booked_ms": self._now_ms}
-            self._db.execute(sa.insert(taken_off).values(**named, **values))
+        values["amount_minor"] = record.amount_minor
+        told = self._db.execute(sa.select(taken_off.c.amount_minor).where(*key)).scalar()
+        if told is not None:
+            self._db.execute(sa.update(taken_off).where(*key).values(**values))
+            tell_off(self._db, self._station, name, account, told - record.amount_minor, self._now_ms)
+            return
+        named = {"station_id": self._station, "allotment_id": record.allotment_id, "booked_ms": self._now_ms}
+        self._db.execute(sa.insert(taken_off).values(**named, account=account, **values))
 
-    def _arrived(self, name: RowName, record: Allotted) -> None:
-        account, until_ms = record.pot.removeprefix(_ACCOUNT_POT), record.valid_until_ms
-        self._keep(name, account, record.allotment_id, record.amount_minor, until_ms)
+    def _arrived(self, record: Allotted) -> None:
+        account = record.pot.removeprefix(_ACCOUNT_POT)
         key = allotments.c.station_id == self._station, allotments.c.allotment_id == record.allotment_id
         if not self._db.execute(sa.update(allotments).where(*key).values(arrived=True)).rowcount:
             told = {
@@ -142,9 +160,18 @@ class PrepaidRows:
             }
             self._db.execute(sa.insert(allotments).values(**told))
 
-    def _keep(self, name: RowName, account: str, allotment_id: str, amount_minor: int, until_ms: int = 0) -> None:
-        said = {"account": account, "allotment_id": allotment_id, "amount_minor": amount_minor}
-        self._db.execute(sa.insert(allotted_rows).values(**self._named(name), **said, valid_until_ms=until_ms))
+    def _keep(self, body: Body) -> None:
+        said: dict[str, Any]
+        match body.record:
+            case Allotted(allotment_id, pot, amount_minor, valid_until_ms=until_ms):
+                said = {"account": pot.removeprefix(_ACCOUNT_POT), "allotment_id": allotment_id}
+                said |= {"amount_minor": amount_minor, "valid_until_ms": until_ms}
+            case Redeemed(voucher=voucher, points=points):
+                said = {"account": voucher_pot(voucher), "allotment_id": ""}
+                said |= {"amount_minor": points, "valid_until_ms": 0}
+            case _:
+                return
+        self._db.execute(sa.insert(allotted_rows).values(**self._named(body.name), **said))
 
     def _grant(self, *which: sa.ColumnElement[bool], **values: Any) -> bool:
         """Change a grant that still reserves; whether there is one."""
@@ -165,3 +192,21 @@ class PrepaidRows:
 
     def _named(self, name: RowName) -> dict[str, Any]:
         return {"station_id": self._station, "seq": name.seq, "epoch": name.epoch}
+
+
+def tell_off(db: sa.Connection, station: str, name: RowName, account: str, amount_minor: int, now_ms: int) -> None:
+    """Let a station take this off (below zero), or have it again, of what is set apart there for an account.
+
+    `name`: of the row that it comes of. The same row and account give the same id, also after a backup: then a station
+    that has taken it off does not do so twice.
+    """
+    if not amount_minor:
+        return
+    allotment_id = first = f"{TAKEN_OFF}{name.text}/{account}"
+    named = taken_off.c.station_id == station
+    number = 1
+    while db.execute(sa.select(taken_off.c.account).where(named, taken_off.c.allotment_id == allotment_id)).first():
+        number += 1
+        allotment_id = f"{first}/{number}"
+    told: dict[str, Any] = {"account": account, "amount_minor": amount_minor, "booked_ms": now_ms, "arrived": False}
+    db.execute(sa.insert(taken_off).values(station_id=station, allotment_id=allotment_id, **told))

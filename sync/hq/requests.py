@@ -1,16 +1,27 @@
 """The request lane at headquarters: answers a station's question once, and says the same for ever after.
 
-The outcome is stored under (station, command id) before it is told. Knows no HTTP, and the time only as it is told.
+The outcome is stored under (station, command id) before it is told. Only the refusal of a void is not: it has changed
+nothing, and the station says it again until it is taken. Knows no HTTP, and the time only as it is told.
 """
 
 from typing import Protocol
 
 import msgspec
 
-from controller.domain.questions import Question, QuestionAnswer
+from controller.domain.questions import Question, QuestionAnswer, VoidAsk
 from controller.domain.reasons import CATALOGUE, Reason
 from sync.hq.store import Store
-from sync.wire import Answer, BalanceAnswer, BalanceAsk, RefusedAnswer, Reply, Request, SealedRequest, pack_reply
+from sync.wire import (
+    Answer,
+    BalanceAnswer,
+    BalanceAsk,
+    RefusedAnswer,
+    Reply,
+    Request,
+    SealedRequest,
+    pack_reply,
+    unpack_reply,
+)
 
 _encoder = msgspec.msgpack.Encoder()
 
@@ -39,13 +50,16 @@ class Requests:
         request = sealed.open(self._store.public_key(sealed.station))
         asked = _encoder.encode(request.ask)
         before = self._store.reply_of(request.station, request.command_id)
-        if before is not None:
-            if before[0] == asked:
-                return before[1]
+        if before is not None and before[0] != asked:
             text = CATALOGUE[Reason.COMMAND_REUSED].attendant
             return pack_reply(Reply(request.command_id, RefusedAnswer(Reason.COMMAND_REUSED, text)))
-        reply = pack_reply(Reply(request.command_id, self._answer(request, now_ms)))
-        self._store.keep_reply(request.station, request.command_id, asked, reply, now_ms)
+        # A database of before may have kept the refusal of a void, too.
+        if before is not None and not _may_change(request, unpack_reply(before[1])):
+            return before[1]
+        told = Reply(request.command_id, self._answer(request, now_ms))
+        reply = pack_reply(told)
+        if not _may_change(request, told):
+            self._store.keep_reply(request.station, request.command_id, asked, reply, now_ms)
         return reply
 
     def _answer(self, request: Request, now_ms: int) -> Answer:
@@ -56,3 +70,8 @@ class Requests:
             reason = Reason.HEADQUARTERS_REFUSED
             return RefusedAnswer(reason, "this headquarters keeps no programmes and no prepaid accounts")
         return self._answering.answer(request.station, request.command_id, ask, now_ms)
+
+
+def _may_change(request: Request, told: Reply) -> bool:
+    """Whether the same question may get another answer later."""
+    return isinstance(request.ask, VoidAsk) and isinstance(told.outcome, RefusedAnswer)

@@ -150,7 +150,9 @@ class Store:
         return None if found is None else (bytes(found.asked), bytes(found.reply))
 
     def keep_reply(self, station: str, command_id: str, asked: bytes, reply: bytes, now_ms: int) -> None:
+        """In the place of one that was kept under this id."""
         with self.commit() as db:
+            db.execute(sa.delete(requests).filter_by(station_id=station, command_id=command_id))
             db.execute(
                 sa.insert(requests).values(
                     station_id=station, command_id=command_id, asked=asked, reply=reply, at_ms=now_ms

@@ -1,7 +1,7 @@
 """Codes of one use that were used: each station is told of those that others have let go by, while they still live.
 
-By the stations' own rows; one that was used at two stations before they could hear of each other is an oddity for a
-person. Runs within the transaction that stores the rows. Knows no signature and no wire.
+And of its own by rows that its disk has lost. By the stations' own rows; one that was used twice before a station could
+hear of it is an oddity for a person. Runs within the transaction that stores the rows. Knows no signature and no wire.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,8 @@ from sqlalchemy import BigInteger, Column, Index, LargeBinary, String, Table
 from controller.domain.codes import FORGOTTEN_AFTER_MS, NONCE_BYTES
 from controller.domain.headquarters import UsedCode
 from controller.domain.records import Authorised, Body, Released, RowName
-from sync.hq.schema import metadata, oddities
+from sync.hq.schema import metadata, oddities, rows
+from sync.hq.went_back import Chain, on_chain
 
 TOLD_MAX = 64
 """Codes in one acknowledgement, a kilobyte: those that live longest. They live for minutes, so there are few."""
@@ -54,8 +55,8 @@ class CodeRows:
 
     def _use(self, name: RowName, nonce: bytes, until_ms: int) -> None:
         self._db.execute(sa.delete(used_codes).where(used_codes.c.until_ms < self._now_ms - FORGOTTEN_AFTER_MS))
-        others = used_codes.c.nonce == nonce, used_codes.c.station_id != self._station
-        if self._db.execute(sa.select(used_codes.c.seq).where(*others).limit(1)).first() is not None:
+        before = sa.select(used_codes.c.seq).where(used_codes.c.nonce == nonce)
+        if self._db.execute(before.limit(1)).first() is not None:
             odd: dict[str, Any] = {**self._named(name), "what": USED_TWICE, "at_ms": self._now_ms}
             self._db.execute(sa.insert(oddities).values(**odd))
         self._db.execute(sa.insert(used_codes).values(**self._named(name), nonce=nonce, until_ms=until_ms))
@@ -64,9 +65,21 @@ class CodeRows:
         return {"station_id": self._station, "seq": name.seq, "epoch": name.epoch}
 
 
-def used_elsewhere(db: sa.Connection, station: str, now_ms: int) -> tuple[UsedCode, ...]:
-    """Codes that other stations have used and that could still be shown at this one."""
-    living = used_codes.c.station_id != station, used_codes.c.until_ms > now_ms
-    query = sa.select(used_codes.c.nonce, used_codes.c.until_ms).where(*living)
+def used_elsewhere(db: sa.Connection, station: str, chain: Chain, now_ms: int) -> tuple[UsedCode, ...]:
+    """Codes that could still be shown at this station, and of whose use its journal knows nothing.
+
+    `chain`: what its rows stand on; empty where it has none.
+    """
+    unknown = used_codes.c.station_id != station
+    if chain:
+        named = (
+            rows.c.station_id == station,
+            rows.c.seq == used_codes.c.seq,
+            rows.c.epoch == used_codes.c.epoch,
+            sa.not_(on_chain(chain)),
+        )
+        lost = sa.select(rows.c.seq).where(*named).correlate(used_codes).scalar_subquery()
+        unknown = sa.or_(unknown, lost.is_not(None))
+    query = sa.select(used_codes.c.nonce, used_codes.c.until_ms).where(unknown, used_codes.c.until_ms > now_ms)
     found = db.execute(query.order_by(used_codes.c.until_ms.desc(), used_codes.c.nonce).limit(TOLD_MAX))
     return tuple(UsedCode(bytes(each.nonce), each.until_ms) for each in found)

@@ -7,45 +7,61 @@ still spend are together what was set apart. Runs within the transaction that st
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import sqlalchemy as sa
 
-from controller.domain.allotments import TAKEN_OFF
 from controller.domain.names import RowName
+from controller.domain.records import decode_body
+from sync.hq.prepaid_rows import PrepaidRows, tell_off
 from sync.hq.prepaid_tables import allotments, allotted_fills, allotted_rows, taken_off
 from sync.hq.schema import rows
 
+Chain = Sequence[tuple[int, int | None]]
+"""The branches on whose rows one stands, itself among them, and up to which row; None: whole."""
+
+
+def on_chain(chain: Chain) -> sa.ColumnElement[bool]:
+    """Of the table of rows: those that a station has which goes on with this."""
+    return sa.or_(
+        *(
+            rows.c.branch == branch if last is None else sa.and_(rows.c.branch == branch, rows.c.seq <= last)
+            for branch, last in chain
+        )
+    )
+
 
 class WentBack:
-    """One station that goes on with another branch. `chain`: branches and up to which row each is part of it."""
+    """One station that goes on with another branch."""
 
-    def __init__(self, db: sa.Connection, station: str, chain: Sequence[tuple[int, int | None]], now_ms: int) -> None:
+    def __init__(self, db: sa.Connection, station: str, chain: Chain, now_ms: int) -> None:
         self._db = db
         self._station = station
         self._now_ms = now_ms
-        self._on_chain = sa.or_(
-            *(
-                rows.c.branch == branch if last is None else sa.and_(rows.c.branch == branch, rows.c.seq <= last)
-                for branch, last in chain
-            )
-        )
+        self._on_chain = on_chain(chain)
 
     def settle(self, name: RowName) -> None:
         """See what it lacks. `name`: of the first row that it went on with."""
+        self._know_older()
         self._tell_again()
         untold = taken_off.c.station_id == self._station, taken_off.c.arrived.is_(False)
         self._db.execute(sa.delete(taken_off).where(*untold))  # reckoned anew here
         lost = self._lost_spends()
         heard = self._sums(taken_off, taken_off.c.amount_minor, self._on_chain)
-        for number, account in enumerate(self._accounts()):
+        for account in self._accounts():
             amount_minor = -lost.get(account, 0) - heard.get(account, 0)
-            if amount_minor:
-                named = {"station_id": self._station, "allotment_id": f"{TAKEN_OFF}{name.text}/{number}"}
-                told: dict[str, Any] = {"account": account, "amount_minor": amount_minor, "booked_ms": self._now_ms}
-                self._db.execute(sa.insert(taken_off).values(**named, **told, arrived=False))
+            tell_off(self._db, self._station, name, account, amount_minor, self._now_ms)
 
     # ---- inside
+
+    def _know_older(self) -> None:
+        """A database that an older program wrote lacks the rows by which allotments arrived: they are read once."""
+        mine = allotments.c.station_id == self._station, allotments.c.arrived.is_(True)
+        known = sa.select(allotted_rows.c.allotment_id).where(allotted_rows.c.station_id == self._station)
+        lacks = sa.select(allotments.c.account).where(*mine, allotments.c.allotment_id.not_in(known))
+        if self._db.execute(lacks.limit(1)).first() is None:
+            return
+        found = self._db.execute(sa.select(rows.c.body).where(rows.c.station_id == self._station)).scalars()
+        PrepaidRows(self._db, self._station, self._now_ms).keep_older(decode_body(bytes(body)) for body in found)
 
     def _tell_again(self) -> None:
         """Allotments whose rows are known, and not on this branch; those of before rows were kept stay as they are."""

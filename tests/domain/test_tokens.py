@@ -16,7 +16,9 @@ from controller.domain.tokens import (
     fold_plate,
     list_key_print,
     mask_card,
+    mask_phone,
     mask_plate,
+    phone_token,
     plate_token,
     token_key,
 )
@@ -159,3 +161,16 @@ def test_keys_stay_what_they_are_in_lists_that_were_made_before() -> None:
 
 def test_a_plate_is_only_ever_identified() -> None:
     assert plate_token(SECRET, "34ABC123").assurance is Assurance.IDENTIFIED
+
+
+@pytest.mark.parametrize("phone", ["+905321112233", "+8490123456789", "+123456789012345", "+12345678", "1234", ""])
+def test_a_masked_phone_shows_no_more_than_its_last_four_digits(phone: str) -> None:
+    shown = mask_phone(phone)
+    assert len(shown) == len(phone)
+    clear = shown.lstrip("*")
+    assert len(clear) == min(4, len(phone) // 2)
+    assert phone.endswith(clear)
+
+
+def test_a_typed_phone_is_shown_by_its_last_four_digits_however_long_it_is() -> None:
+    assert phone_token(bytes(32), "+84 90 1234 56789").shown == "*********6789"

@@ -11,6 +11,7 @@ from controller.domain.programme_records import Quoted, Redeemed
 from controller.domain.programmes.rules import Product
 from controller.domain.records import TenderKind
 from controller.domain.tokens import Assurance, TokenKind, TokenRef, token_key
+from sync.hq.programmes import commands
 from sync.hq.programmes.asks import OdditiesAnswer, OdditiesAsk
 from sync.hq.programmes.desk import Desk
 from sync.hq.programmes.office_asks import AgainAnswer, AgainAsk
@@ -169,4 +170,28 @@ def test_the_command(config: Path) -> None:
     entered(config, "lpg-pass", [])
     assert run(config, "again", "lpg-pass", "--all").stdout == "nothing was posted\n"
     assert "name rows, or --all" in run(config, "again", "lpg-pass").stderr
+    assert "name rows, or --all" in run(config, "again", "lpg-pass", "--all", "st-1/0000000000000000-7").stderr
     assert run(config, "oddities", "lpg-pass", "--all").stdout == "no oddities\n"
+
+
+def test_the_command_posts_many_in_more_than_one_commit(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So a running server answers stations in between."""
+    office, _ = positive()
+    for hour in range(5):
+        office.sell(f"2027-05-05T{hour:02}:00:00+03:00", 1_000, shown=token(K1), product="v95")
+    office.sync()
+    office.post()
+    mend(office, {"v95": "gasoline"})
+    asked: list[object] = []
+
+    def ask(_: Path, ask: AgainAsk | OdditiesAsk, __: type) -> object:
+        asked.append(ask)
+        return office.desk.answer(ask, NOW_MS)
+
+    monkeypatch.setattr(commands, "_ask", ask)
+    monkeypatch.setattr(commands, "AGAIN_AT_ONCE", 2)
+    lines = run(config, "again", "positive-card", "--all").stdout.splitlines()
+    assert len(lines) == 5
+    assert [len(each.rows) for each in asked if isinstance(each, AgainAsk)] == [2, 2, 1]
+    assert odd(office).oddities == ()
+    assert run(config, "again", "positive-card", "--all").stdout == "nothing was posted\n"

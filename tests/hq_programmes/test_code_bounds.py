@@ -75,6 +75,19 @@ def test_a_clock_that_was_ahead_locks_nobody_out() -> None:
     assert isinstance(lane.ask(CARD, "c8"), CodeAnswer)
 
 
+def test_a_clock_that_is_set_back_a_little_frees_no_codes() -> None:
+    """As a time server does it: neither for this phone, nor for those that others asked for."""
+    lane = Lane()
+    for number in range(TOKEN_AN_HOUR):
+        lane.ask(CARD, f"c{number}", NOW + number)
+    back = NOW - 5_000
+    assert isinstance(lane.ask(NOBODYS, "c7", back), CodeAnswer)
+    assert isinstance(lane.ask(CARD, "c8", back), RefusedAnswer)
+    lane.restart()
+    assert isinstance(lane.ask(CARD, "c9", NOW + 10 * MINUTE), RefusedAnswer)
+    assert isinstance(lane.ask(CARD, "c10", NOW + HOUR_MS), CodeAnswer)
+
+
 def test_nobody_learns_whether_a_phone_is_a_members() -> None:
     """All that is answered is the same, step by step: the code, three wrong ones, and then none."""
 
@@ -97,5 +110,5 @@ def test_nobodys_code_is_never_right(monkeypatch: pytest.MonkeyPatch) -> None:
     lane = Lane()
     lane.ask(NOBODYS, "c1")
     assert lane.phones.got == []
-    monkeypatch.setattr("sync.hq.programmes.redeeming.try_code", lambda kept, typed, now_ms: (True, None))
+    monkeypatch.setattr("sync.hq.programmes.redeeming.try_code", lambda kept, typed, now_ms, asked_by: (True, None))
     assert lane.ask(PhoneAsk(TokenKind.PHONE, NOBODYS.token_key, "123456"), "p1") == PhoneAnswer(right=False)

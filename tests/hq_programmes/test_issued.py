@@ -110,6 +110,23 @@ def test_a_sale_that_is_rated_anew_is_corrected_by_the_difference() -> None:
     assert (line.why, line.volume_ml, line.amount_minor, line.discount_minor) == ("rated anew", 0, 0, 50)
 
 
+def test_a_sale_that_accrues_nothing_any_more_is_not_said_to_be_reversed() -> None:
+    """The contract had ended when it was sold, and that is entered late; so it is where it goes by halves since."""
+    office, _ = lpg()
+    issue(office, "2026-01")
+    closed = event("2026-01-24T10:00:00+03:00", "contract.close", "x1", customer="C1")
+    office.enter([closed])
+    (line,) = stated(office, "2026-02").corrections
+    assert (line.why, line.volume_ml, line.discount_minor) == ("taken off", -10_000, -750)
+    discount = {"per_litre_minor": 75}
+    again = event("2026-01-24T10:00:01+03:00", "contract.open", "x2", customer="C1", discount=discount, period="half")
+    office.enter([again])
+    draft = stated(office, "2026-01b")
+    assert [line.why for line in draft.corrections] == ["taken off"]
+    assert (draft.discount_minor, draft.due_minor) == (750, 0)
+    assert sum(each.sales for each in draft.vat) == 0, "it is one line here, and one less there"
+
+
 def test_the_fingerprint_is_of_the_lines_above_it() -> None:
     office, _ = lpg()
     answer = issue(office, "2026-01")

@@ -20,8 +20,8 @@ class PhoneLane(Lane):
         assert isinstance(self.ask(CodeAsk(TokenKind.PHONE, key), "send"), CodeAnswer)
         return self.phones.code
 
-    def says(self, key: bytes, code: str, after_ms: int = 0) -> bool | str:
-        answer = self.ask(PhoneAsk(TokenKind.PHONE, key, code), "check", NOW + after_ms)
+    def says(self, key: bytes, code: str, after_ms: int = 0, command_id: str = "check") -> bool | str:
+        answer = self.ask(PhoneAsk(TokenKind.PHONE, key, code), command_id, NOW + after_ms)
         if isinstance(answer, RefusedAnswer):
             return answer.reason
         assert isinstance(answer, PhoneAnswer)
@@ -35,7 +35,22 @@ def test_the_right_code_proves_it_once() -> None:
     wrong = f"{(int(code) + 1) % 1_000_000:06}"
     assert lane.says(key, wrong) is False
     assert lane.says(key, code) is True
-    assert lane.says(key, code) == Reason.PHONE_NOT_PROVEN, "it is used up"
+    assert lane.says(key, code, command_id="again") == Reason.PHONE_NOT_PROVEN, "it is used up"
+
+
+def test_a_code_that_was_used_is_right_for_the_question_that_used_it() -> None:
+    """Headquarters ended, or its disk was full, before the answer was kept: the station says the question again."""
+    lane = PhoneLane()
+    key = lane.key()
+    code = lane.sent(key)
+    assert lane.says(key, code) is True
+    assert lane.says(key, code) is True
+    wrong = f"{(int(code) + 1) % 1_000_000:06}"
+    assert lane.says(key, wrong) is False
+    assert lane.says(key, code, command_id="again") == Reason.PHONE_NOT_PROVEN
+    assert lane.says(key, code, CODE_MS) == Reason.PHONE_NOT_PROVEN
+    assert lane.sent(key) != code
+    assert lane.says(key, code) is False, "another was sent since"
 
 
 def test_three_wrong_ones_or_five_minutes_end_it() -> None:

@@ -77,6 +77,7 @@ class Lane:
     def code(self, now_ms: int = NOW) -> str:
         answer = self.ask(CodeAsk(TokenKind.CARD, token(K1).key), "code", now_ms)
         assert isinstance(answer, CodeAnswer)
+        assert answer.sent_to.strip("*") == self.phones.got[-1].phone[-4:]
         return self.phones.code
 
     def redeem(self, points: int, command_id: str = "c1", now_ms: int = NOW, **proof: str) -> Any:

@@ -13,7 +13,7 @@ from sync.hq.programmes.asks import ListAnswer, ListAsk, MemberAnswer, MemberAsk
 from sync.hq.programmes.office_asks import OfficeAnswer, OfficeAsk, SplitAsk, TogetherAnswer, TogetherAsk
 from sync.hq.programmes.redeeming import Redemptions
 from sync.hq.programmes.statements import DeskError
-from tests.hq_programmes.bench import NOW_MS, Office, token
+from tests.hq_programmes.bench import NOW_MS, Office, sale_event, token
 from tests.hq_programmes.test_commands import entered, run
 from tests.hq_programmes.test_five import K1, K2, enrolled, event
 from tests.hq_programmes.test_redemptions import Phones
@@ -113,6 +113,28 @@ def test_it_may_be_anybodys_and_everything_that_asks_by_it_follows() -> None:
         assert refused.reason == "profile_incomplete", "no code goes to a phone that is another's now"
     assert phones.got == []
     assert isinstance(lane.answer(STATION, "e", CodeAsk(TokenKind.PHONE, SHOWN.key), NOW_MS), CodeAnswer)
+    assert phones.got[-1].phone == "+905321112233", "to the phone that was asked for, and not to another of M3"
+
+
+def test_a_file_that_sells_by_a_phone_that_was_split_is_refused_unless_it_is_known() -> None:
+    """The engine would give it to who had the phone first."""
+    office = shared()
+    known = sale_event("f1", "2027-05-12T10:00:00+03:00", 100_000, phone=PHONE)
+    before = sale_event("f2", "2027-05-09T10:00:00+03:00", 100_000, phone=PHONE)
+    office.enter([known])
+    split(office)
+    office.enter([before, known])
+    with pytest.raises(DeskError, match=r"f3: \*+2233 is M2's from a split on: name the member .* Nothing was entered"):
+        office.enter([{**known, "ref": "f3"}])
+    office.enter([{key: value for key, value in known.items() if key != "phone"} | {"ref": "f3", "member": "M2"}])
+    assert points(office) == {"M1": 2_000, "M2": 1_000, "M3": 0}
+
+
+@pytest.mark.parametrize("since", ["0001-01-01", "9999-12-31", "2027-02-30", "20270310", "2027-W10-1"])
+def test_a_day_that_is_none_or_far_off_is_refused(since: str) -> None:
+    office = shared()
+    with pytest.raises(DeskError, match="--from: expected a day such as 2026-01-31"):
+        split(office, since=since)
 
 
 def test_it_is_done_once_and_kept_with_who_and_why() -> None:

@@ -105,6 +105,28 @@ def test_who_and_why_is_kept_and_asked_for() -> None:
     ]
 
 
+def test_a_pin_that_nobody_asks_for_any_more_is_not_unlocked() -> None:
+    world = locked()
+    with pytest.raises(DeskError, match=r"\*\*\*\*1 is cancelled, or has expired: there is no PIN to unlock"):
+        unlock(world.office, now_ms=NOW + 1_000 * 86_400_000)
+    gone = event("2023-01-06T11:00:00+07:00", "voucher.cancel", "x", organisation="M1", voucher="V-002")
+    made = {**gone, "type": "voucher.create", "ref": "y", "points": 10, "at": "2023-01-06T10:30:00+07:00"}
+    later = NOW + 7_200_000
+    world.office.enter([{**each, "user_may_manage": True} for each in (made, gone)], later)
+    with pytest.raises(DeskError, match="cancelled, or has expired"):
+        unlock(world.office, "V-002", now_ms=later)
+    told = world.office.desk.answer(OfficeAsk(world.office.name), NOW)
+    assert isinstance(told, OfficeAnswer)
+    assert told.deeds == (), "what was refused was not done"
+
+
+def test_a_person_who_proves_by_a_code_has_no_pin_to_unlock() -> None:
+    office = Office("petrolimex-id")
+    office.enter(enrolled("2023-01-05T10:00:00+07:00"))
+    with pytest.raises(DeskError, match="petrolimex-id asks M1 for no PIN: there is none to unlock"):
+        unlock(office, "M1", voucher=False)
+
+
 def test_the_laboratory_and_files_of_events_know_no_such_event() -> None:
     line = b'{"at":"2026-01-05T10:00:00+03:00","type":"pin.unlock","ref":"u","voucher":"V","by":"A","why":"B"}'
     with pytest.raises(FieldError):

@@ -190,7 +190,7 @@ class House(People):
 
     def make_lists(self) -> Lists:
         """The whitelist as the station looks it up."""
-        return Whitelist(self.list_path)
+        return Whitelist(self.list_path, station=self.config.file.station.id)
 
     # ---- the controller's lives
 

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from controller.domain.desk import PointState
 from controller.domain.funds import Funds
 from controller.domain.meters import Meter
@@ -60,6 +62,19 @@ def test_the_same_volume_again_is_another_delivery_when_the_totaliser_moved() ->
 
     assert as_delivered(same_nozzle, last=_delivery(1, 5_300), authorised=None, known_ml=known) == same_nozzle
     assert as_delivered(other_nozzle, last=_delivery(1, 5_300), authorised=None, known_ml=known) == other_nozzle
+
+
+@pytest.mark.parametrize("jump_ml", [700, -700, 4_980])
+def test_what_is_booked_already_is_known_again_though_its_counter_jumped(jump_ml: int) -> None:
+    """By less than another delivery of that volume would have moved it."""
+    event = _completed(1, 5_300 + jump_ml)
+
+    found = as_delivered(event, last=_delivery(1, 5_300), authorised=None, known_ml={1: 5_300}.get, how=EIGHT_DIGITS)
+    assert found is None
+    allowed = as_delivered(
+        event, last=_delivery(1, 5_300), authorised=_authorised(1), known_ml={1: 5_300}.get, how=EIGHT_DIGITS
+    )
+    assert allowed == event, "a pump that was authorised since has let go of the last one"
 
 
 def test_a_pump_that_cannot_tell_totals_is_believed_once() -> None:

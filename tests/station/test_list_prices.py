@@ -15,7 +15,7 @@ from controller.domain.seams import ClockQuality
 from controller.store.whitelist_file import Provenance
 from controller.store.whitelist_import import Way, import_files
 from sim.loop import VirtualClock
-from tests.station.house import CARDS_CSV, DIESEL, START_MS, House, _toml, story
+from tests.station.house import CARDS_CSV, DIESEL, GASOLINE, START_MS, House, _toml, story
 
 OLD, NEW, NEXT = UnitPrice(4412, 2), UnitPrice(4510, 2), UnitPrice(4620, 2)
 BY_LIST = '\n[prices]\nset_by = "list"\n'
@@ -259,3 +259,72 @@ async def test_a_start_in_1970_keeps_the_price(house: Priced) -> None:
     await house.wait(30)
     assert house.head(1).price(DIESEL) == NEW
     assert len(house.changes) == 1
+
+
+@priced()
+async def test_a_price_that_came_too_early_and_has_none_before_it_is_said(house: Priced) -> None:
+    house.publish(f"diesel,45.10,{YESTERDAY},")
+    await house.until(lambda: house.head(1).price(DIESEL) == NEW, 30)
+    house.publish(f"diesel,46.20,{TOMORROW},", version=2)
+    house.clock.start_ms += 48 * 3_600_000
+    await house.until(lambda: house.head(1).price(DIESEL) == NEXT, 30)
+    house.clock.start_ms -= 48 * 3_600_000
+    await house.wait(30)
+    assert house.head(1).price(DIESEL) == NEXT
+    assert "46.20 from 2026-01-02 06:00" in house.trouble("price of diesel")
+    assert "none on the list holds now: ask headquarters for one" in house.trouble("price of diesel")
+    house.publish(f"diesel,45.10,{YESTERDAY},", f"diesel,46.20,{TOMORROW},", version=3)
+    await house.until(lambda: house.head(1).price(DIESEL) == NEW, 30)
+    await house.wait(10)
+    assert not house.trouble("price of diesel")
+
+
+@priced()
+async def test_a_day_of_the_desk_and_back_to_the_list(house: Priced) -> None:
+    house.publish(f"diesel,45.10,{NOW},")
+    await house.until(lambda: house.head(1).price(DIESEL) == NEW, 30)
+    by_list = house.config
+    house.config = parse(_toml(house.yard), house.folder / "station.toml")
+    await house.restart()
+    assert await house.change() == "done"
+    await house.until(lambda: house.head(1).price(DIESEL) == UnitPrice(4499, 2), 30)
+    house.config = by_list
+    await house.restart()
+    assert house.head(1).price(DIESEL) == NEW
+    assert [change.source for change in house.changes[-2:]] == [PriceSource.STATION, PriceSource.HEADQUARTERS]
+    await house.restart()
+    assert len(house.changes) == 3
+
+
+@pytest.mark.parametrize("moment", ["before price_changed", "after price_changed"])
+@priced()
+async def test_prices_of_one_pump_that_change_together_are_all_there_after_a_kill_in_the_middle(
+    house: Priced, moment: str
+) -> None:
+    house.publish(f"diesel,45.10,{SOON},", f"gasoline,44.90,{SOON},", f"autogas,25.00,{SOON},")
+    await house.wait(9 * 60 + 50)
+    assert not house.changes
+    house.kill_when(moment)
+    await house.until(lambda: house.dead, 30)
+    await house.restart()
+    await house.wait(10)
+    assert [(change.grade, change.price) for change in house.changes] == [
+        ("gasoline", UnitPrice(4490, 2)),
+        ("diesel", NEW),
+        ("autogas", UnitPrice(2500, 2)),
+    ]
+    assert house.head(1).price(GASOLINE) == UnitPrice(4490, 2)
+    assert house.head(1).price(DIESEL) == NEW
+    assert not house.snapshot.troubles
+
+
+@priced()
+async def test_a_pump_that_is_away_at_that_moment_gets_the_price_when_it_is_back(house: Priced) -> None:
+    house.publish(f"diesel,45.10,{SOON},")
+    await house.wait(9 * 60)
+    house.wires[1].cut = True
+    await house.until(lambda: bool(house.changes), 90)
+    await house.wait(60)
+    assert house.head(1).price(DIESEL) == OLD
+    house.wires[1].cut = False
+    await house.until(lambda: house.head(1).price(DIESEL) == NEW, 60)

@@ -84,8 +84,9 @@ async def test_quotes_go_by_the_lists_rules_and_can_be_explained_for_ever(house:
         (Rule("opet-kart", DOUBLE.replace("[[earn]]", "[[earns]]")), True, "earns: there is no such key"),
         (Rule("opet-kart", shipped_text("positive-card")), True, "they are those of positive-card"),
         (Rule("opet-kart", DOUBLE.replace('"TRY"', '"EUR"')), True, "they count in EUR, and this station in TRY"),
+        (Rule("opet-kart", "use = " + "[" * 5_000), True, "not TOML"),
     ],
-    ids=["not signed", "a wrong key", "another programme", "another currency"],
+    ids=["not signed", "a wrong key", "another programme", "another currency", "brackets without end"],
 )
 @member_story()
 async def test_wrong_rules_are_refused_and_the_old_ones_stay_also_over_a_restart(
@@ -139,3 +140,19 @@ async def test_the_receipt_goes_by_the_rules_of_then(house: MemberHouse) -> None
     assert await points(house) == 441
     await house.until(lambda: len(house.slips) == 1, 30)
     assert "Opet Kart Yeni" in house.slips[0].text
+
+
+@member_story()
+async def test_a_list_that_cannot_be_read_after_a_restart_takes_no_rules_away(house: MemberHouse) -> None:
+    publish(house, Rule("opet-kart", DOUBLE))
+    await looks(house)
+    house.list_path.write_bytes(b"nonsense")
+    await restart(house)
+    assert by(house) == DOUBLE
+    assert rows(house) == [version_of(SHIPPED), version_of(DOUBLE)]
+    publish(house, version=3)
+    await looks(house)
+    assert by(house) == SHIPPED
+    house.list_path.unlink()
+    await restart(house)
+    assert by(house) == SHIPPED, "where there is no list, station.toml's count"

@@ -254,6 +254,14 @@ def test_a_rule_that_nobody_could_read_is_refused(tmp_path: Path) -> None:
         import_files(tmp_path / "whitelist.db", [source], WAY, FROM_HERE)
 
 
+def test_a_rule_that_counts_in_other_money_than_the_list_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "petrolimex.toml").write_text(shipped_text("petrolimex-id"))
+    source = tmp_path / "rules.csv"
+    source.write_text("rule,file\npetrolimex-id,petrolimex.toml\n")
+    with pytest.raises(BadLines, match="counts in VND, and this list in TRY"):
+        import_files(tmp_path / "whitelist.db", [source], WAY, FROM_HERE)
+
+
 def test_a_rule_of_another_programme_or_with_an_unknown_key_is_refused(tmp_path: Path) -> None:
     text = shipped_text("opet-kart")
     (tmp_path / "opet.toml").write_text(text)

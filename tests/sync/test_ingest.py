@@ -8,6 +8,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from controller.domain import records
 from controller.domain.quantities import UnitPrice
+from controller.domain.questions import GrantAsk, Question, QuestionAnswer, VoidAnswer, VoidAsk
+from controller.domain.reasons import Reason
 from controller.domain.records import GENESIS, Row, RowName, TenderKind, decode_body, seal_row
 from sync.hq.hold import StoreBusy, StoreError, StoreFull
 from sync.hq.prepaid_tables import accounts, payments
@@ -24,11 +26,13 @@ from sync.wire import (
     NameReused,
     NotThisJournal,
     RefusedAnswer,
+    Reply,
     Request,
     SignatureWrong,
     StationUnknown,
     WireError,
     pack_batch,
+    pack_reply,
     pack_request,
     unpack_reply,
 )
@@ -263,6 +267,41 @@ def test_the_same_command_gets_the_same_outcome() -> None:
     other = unpack_reply(requests.receive(pack_request(Request("c1", STATION, BalanceAsk("x")), KEY), WALL_MS))
     assert isinstance(other.outcome, RefusedAnswer)
     assert other.outcome.reason == "command_reused"
+
+
+class Minded:
+    """Refuses, until it has made up its mind."""
+
+    willing = False
+
+    def answer(self, station: str, command_id: str, question: Question, now_ms: int) -> QuestionAnswer | RefusedAnswer:
+        return VoidAnswer(300) if self.willing else RefusedAnswer(Reason.HEADQUARTERS_REFUSED, "not now (test)")
+
+
+def test_a_void_that_was_refused_is_answered_anew_and_one_that_was_taken_is_said_again() -> None:
+    """A station says it again until it is taken: what was wrong at headquarters may be mended meanwhile."""
+    hq, minded = Headquarters(), Minded()
+    requests = Requests(hq.store, minded)
+    void = pack_request(Request("v1", STATION, VoidAsk("redeem/1")), KEY)
+    for now_ms in range(2):
+        assert isinstance(unpack_reply(requests.receive(void, now_ms)).outcome, RefusedAnswer)
+    refused = pack_reply(Reply("v1", RefusedAnswer(Reason.HEADQUARTERS_REFUSED, "not now (test)")))
+    hq.store.keep_reply(STATION, "v1", msgspec.msgpack.encode(VoidAsk("redeem/1")), refused, 2)  # as programs did
+    minded.willing = True
+    taken = requests.receive(void, 3)
+    assert unpack_reply(taken).outcome == VoidAnswer(300)
+    minded.willing = False
+    assert requests.receive(void, 4) == taken
+
+
+def test_another_refusal_is_said_again_for_ever() -> None:
+    """Whoever asked has told a customer so."""
+    hq, minded = Headquarters(), Minded()
+    requests = Requests(hq.store, minded)
+    ask = pack_request(Request("c1", STATION, GrantAsk("acme", 1)), KEY)
+    refused = requests.receive(ask, 0)
+    minded.willing = True
+    assert requests.receive(ask, 1) == refused
 
 
 def test_enrolling_with_another_key_wants_a_word() -> None:

@@ -5,7 +5,7 @@ import sqlalchemy as sa
 
 from controller.domain.codes import Scanned
 from controller.domain.headquarters import UsedCode
-from controller.domain.records import GENESIS, Body, Record, Released, RowName, seal_row
+from controller.domain.records import GENESIS, Allotted, Body, Record, Released, RowName, seal_row
 from sync.hq.schema import oddities
 from sync.hq.store import Store
 from sync.hq.used_codes import TOLD_MAX, USED_TWICE
@@ -26,18 +26,18 @@ class Network:
             self.store.enrol(station, station.encode().ljust(32), NOW_MS)
             self.journals[station] = 0, GENESIS
 
-    def writes(self, station: str, record: Record) -> RowName:
+    def writes(self, station: str, record: Record, epoch: bytes = EPOCH) -> RowName:
         after, before = self.journals[station]
-        body = Body(RowName(EPOCH, after + 1), STAMP, record)
+        body = Body(RowName(epoch, after + 1), STAMP, record)
         row = seal_row(before, body)
         self.store.append(station, after, before, [(row, body)], NOW_MS)
         self.journals[station] = after + 1, row.hash
         return body.name
 
-    def uses(self, station: str, nonce: bytes = NONCE, until_ms: int = UNTIL_MS) -> RowName:
+    def uses(self, station: str, nonce: bytes = NONCE, until_ms: int = UNTIL_MS, *, epoch: bytes = EPOCH) -> RowName:
         allowed = authorised(token=CARD)
         evidence = msgspec.structs.replace(allowed.evidence, code=Scanned(nonce, NOW_MS, until_ms))
-        return self.writes(station, msgspec.structs.replace(allowed, evidence=evidence))
+        return self.writes(station, msgspec.structs.replace(allowed, evidence=evidence), epoch)
 
     def told(self, station: str, now_ms: int = NOW_MS) -> tuple[UsedCode, ...]:
         """With the next acknowledgement."""
@@ -69,9 +69,9 @@ def test_a_code_that_nothing_came_of_is_told_no_more_and_one_in_doubt_is() -> No
 
 def test_a_code_that_two_stations_took_is_for_a_person_to_look_at() -> None:
     network = Network()
+    network.writes(HERE, Released(network.uses(HERE), "hung up", proven=True))
     network.uses(HERE)
-    network.uses(HERE)
-    assert network.oddities == [], "the same station: it proved that nothing came of the first"
+    assert network.oddities == [], "it proved that nothing came of the first"
     network.uses(THERE)
     assert network.oddities == [(THERE, USED_TWICE)]
 
@@ -83,3 +83,29 @@ def test_of_too_many_those_are_told_that_live_longest() -> None:
     told = network.told(THERE)
     assert len(told) == TOLD_MAX
     assert min(code.until_ms for code in told) == UNTIL_MS + 5
+
+
+def test_a_station_whose_disk_went_back_is_told_of_codes_that_it_has_forgotten() -> None:
+    network = Network()
+    kept, lost = b"kept....", b"lost...."
+    network.uses(HERE, kept)
+    backup = network.journals[HERE]
+    network.uses(HERE, lost)
+    assert network.told(HERE) == ()
+    network.journals[HERE] = backup
+    network.writes(HERE, Allotted("a", "account:ACME", 1, "", ""), b"restored")
+    assert network.told(HERE) == (UsedCode(lost, UNTIL_MS),)
+    assert {code.nonce for code in network.told(THERE)} == {kept, lost}
+    network.uses(HERE, b"another.", epoch=b"restored")
+    assert network.told(HERE) == (UsedCode(lost, UNTIL_MS),), "its own it knows"
+    assert network.oddities == []
+    network.uses(HERE, lost, epoch=b"restored")
+    assert network.oddities == [(HERE, USED_TWICE)], "before it was told"
+
+
+def test_a_station_with_an_empty_disk_is_told_of_all_its_codes() -> None:
+    network = Network()
+    network.uses(HERE)
+    network.journals[HERE] = 0, GENESIS
+    network.writes(HERE, Allotted("a", "account:ACME", 1, "", ""), b"restored")
+    assert network.told(HERE) == (UsedCode(NONCE, UNTIL_MS),)

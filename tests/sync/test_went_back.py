@@ -20,8 +20,9 @@ from controller.domain.programme_records import Redeemed
 from controller.domain.records import GENESIS, Allotted, Body, Record, Row, RowName, Tender, TenderKind, seal_row
 from sim.chance import Chance
 from sync.hq.prepaid import AccountRefused, Prepaid, allotments_due
-from sync.hq.prepaid_tables import allotments
+from sync.hq.prepaid_tables import allotments, allotted_rows
 from sync.hq.store import Store
+from sync.wire import Acknowledgement
 from tests.domain.rows import CARD, STAMP, authorised, delivery, settlement
 
 STATION, ACCOUNT, NOW_MS = "TR-1", "ACME", 1_790_000_000_000
@@ -44,15 +45,32 @@ class Street:
     """Headquarters, and a station whose disk may go back."""
 
     def __init__(self) -> None:
+        self.sent: list[tuple[int, bytes, list[tuple[Row, Body]]]] = []
+        """What headquarters has stored, in order."""
+        self.put_headquarters_back(0)
+        self.disk = Disk()
+        self._starts = 0
+        self.start()
+
+    def put_headquarters_back(self, sent: int, *allotted_minor: int) -> None:
+        """To a backup of when so much had been sent, and this was set apart before all that."""
         self.store = Store.in_memory()
         self.prepaid = Prepaid(self.store.commit)
         self.store.enrol(STATION, b"k".ljust(32), NOW_MS)
         self.prepaid.pay_in(ACCOUNT, "p", PAID_IN, NOW_MS)
-        self.disk = Disk()
+        for number, amount_minor in enumerate(allotted_minor):
+            self.prepaid.allot(STATION, ACCOUNT, f"a{number}", amount_minor, NOW_MS)
         self.known: set[RowName] = set()
         """Of rows that headquarters has."""
-        self._starts = 0
-        self.start()
+        again, self.sent = self.sent[:sent], []
+        for each in again:
+            self.send(*each)
+
+    def send(self, after: int, before: bytes, new: list[tuple[Row, Body]]) -> Acknowledgement:
+        answer = self.store.append(STATION, after, before, new, NOW_MS)
+        self.sent.append((after, before, new))
+        self.known |= {body.name for _, body in new}
+        return answer
 
     def start(self) -> None:
         """The controller starts: another epoch."""
@@ -91,8 +109,11 @@ class Street:
         tender = Tender(TenderKind.ACCOUNT, amount_minor, amount_minor)
         self.write(msgspec.structs.replace(settlement(sold), amount_minor=amount_minor, tenders=(tender,)))
 
-    def sync(self, *, all_of_it: bool = True) -> list[SetApart]:
-        """Send what headquarters lacks and write what it tells, until nothing more is told."""
+    def sync(self, *, all_of_it: bool = True, rows: int = 10**6) -> list[SetApart]:
+        """Send what headquarters lacks and write what it tells, until nothing more is told.
+
+        `rows`: no more than so many of them, and write nothing then.
+        """
         told: list[SetApart] = []
         while True:
             after = 0
@@ -100,8 +121,9 @@ class Street:
                 after += 1
             new = list(zip(self.disk.rows[after:], self.disk.bodies[after:], strict=True))
             before = self.disk.rows[after - 1].hash if after else GENESIS
-            answer = self.store.append(STATION, after, before, new, NOW_MS)
-            self.known |= {body.name for _, body in new}
+            answer = self.send(after, before, new[:rows])
+            if rows < len(new):
+                return told
             if not answer.set_apart and not (new and all_of_it):
                 return told
             for each in answer.set_apart:
@@ -246,3 +268,58 @@ def test_what_is_taken_off_is_told_before_what_is_given_however_much_there_is() 
     assert (street.left() or 0) <= 50
     street.sync()
     assert street.left() == 50
+
+
+def what_two_backups_leave(rows: int = 10**6) -> Street:
+    """The station's disk went back to before it spent 400; then headquarters to when it knew of 300 of them only."""
+    street = Street()
+    street.prepaid.allot(STATION, ACCOUNT, "a0", 600, NOW_MS)
+    street.sync()
+    old = street.disk.copy()
+    street.fuels(300)
+    street.sync()
+    backup = len(street.sent)
+    street.fuels(100)
+    street.sync()
+    street.put_back(old)
+    (taken,) = street.sync()
+    assert (taken.amount_minor, street.left()) == (-400, 200)
+    street.put_headquarters_back(backup, 600)
+    street.sync(rows=rows)
+    return street
+
+
+@pytest.mark.parametrize("rows", [1, 10**6])
+def test_after_a_backup_of_headquarters_what_it_still_knows_to_be_spent_counts(rows: int) -> None:
+    """Also where the station's row of what was taken off comes after what is reckoned anew."""
+    street = what_two_backups_leave(rows)
+    street.sync()
+    assert (street.spent_minor, street.left()) == (300, 300)
+    assert street.prepaid.view(ACCOUNT).allotted_minor == 300
+    assert street.sync() == []
+
+
+def test_rows_that_came_before_they_were_kept_by_themselves_are_known_all_the_same() -> None:
+    """A database of an older program: it knows the fills, and of allotments only that they had arrived."""
+    street = Street()
+    old = street.disk.copy()
+    street.prepaid.allot(STATION, ACCOUNT, "a", 600, NOW_MS)
+    street.write(Allotted("typed", voucher_pot(VOUCHER), 50, "till-1", "c", NOW_MS + 1_000))
+    street.sync()
+    street.fuels(400)
+    street.write(
+        Redeemed(RowName(street.epoch, 1), "r", "petrolimex-id", CARD, 20, 20, VOUCHER, offline=True, pot=VOUCHER)
+    )
+    street.sync()
+    with street.store.commit() as db:
+        db.execute(sa.delete(allotted_rows))
+    street.put_back(old)
+    told = {(each.account or each.pot, each.amount_minor, each.valid_until_ms) for each in street.sync()}
+    assert told == {
+        (ACCOUNT, -400, 0),
+        (ACCOUNT, 600, 0),
+        (voucher_pot(VOUCHER), -20, 0),
+        (voucher_pot(VOUCHER), 50, NOW_MS + 1_000),
+    }
+    assert street.left() == 200
+    assert street.left(voucher_pot(VOUCHER)) == 30

@@ -120,6 +120,14 @@ def _act(books: Books, holder: Holder, month: int, name: str, order: Order | Non
     )
 
 
+def undiscounted(books: Books, holder: Holder, month: int, name: str) -> Act:
+    """A closed month as it stands where no discount is due: the price after is that before."""
+    assert holder.contract is not None
+    volume = holder.contract.volume_of(month)
+    price = _price(books, volume.amount_minor, volume.volume_ml)
+    return Act(holder.id, name, volume.volume_ml, price, price, volume.amount_minor, volume.amount_minor, 0, "", 0)
+
+
 def correct(books: Books, ref: str, holder: Holder, month: int) -> None:
     """A sale of a month was reversed: where the month is closed with a discount, post the difference to what is due.
 

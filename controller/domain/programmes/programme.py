@@ -123,7 +123,7 @@ def parse(text: str, where: str) -> Programme:
     """The programme of a file's text; `where` names the file in messages. ProgrammeError says what is wrong."""
     try:
         raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:  # the latter of brackets in brackets without end
         raise ProgrammeError(f"{where}: not TOML: {error}") from error
     try:
         file = msgspec.convert(raw, ProgrammeFile)

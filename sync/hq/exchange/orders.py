@@ -119,7 +119,15 @@ class Exchange:
         return self.do(order, now_ms)
 
     def do(self, order: Order, now_ms: int) -> Done:
+        """As `carry_out`, of an order that was decoded."""
         ledger = self.find_ledger()
+        try:
+            return self._do(order, ledger, now_ms)
+        except BaseException:
+            ledger.forget()  # what is in memory may be ahead of the disk
+            raise
+
+    def _do(self, order: Order, ledger: ProgrammeLedger, now_ms: int) -> Done:
         office, issuing, currency = Office(self.commit), Issuing(ledger), ledger.programme.currency
         match order:
             case Begin():

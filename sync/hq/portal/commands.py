@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from controller.domain.tokens import mask_phone
 from sync.hq.config import ConfigError, database_of, load_config
 from sync.hq.hold import StoreBusy, StoreError
 from sync.hq.portal.access import Account
@@ -24,7 +25,6 @@ from sync.wire import WireError
 _config_option = click.option(
     "--config", "config_path", type=click.Path(path_type=Path), default=Path("hq.toml"), show_default=True
 )
-PHONE_SHOWN = 4
 
 
 @click.group()
@@ -90,7 +90,7 @@ def _say(accounts: list[Account]) -> None:
     rows = [("code", "kind", "programme", "phone", "customers")]
     for account in accounts:
         kind = "agency" if account.agency else "customer"
-        shown = "*" * (len(account.phone) - PHONE_SHOWN) + account.phone[-PHONE_SHOWN:]
+        shown = mask_phone(account.phone)
         rows.append((account.code, kind, account.programme, shown, " ".join(account.customers)))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:

@@ -7,9 +7,9 @@ import sqlalchemy as sa
 
 from controller.domain.names import parse_row_name
 from controller.domain.records import RowName, Settlement
-from sync.hq.programmes.ledger import ProgrammeLedger, RefTaken
+from sync.hq.programmes.ledger import ProgrammeLedger
 from sync.hq.programmes.office_asks import AgainAnswer, AgainAsk, PostedAgain
-from sync.hq.programmes.posting import Posting
+from sync.hq.programmes.posting import CANNOT, Posting, in_words
 from sync.hq.programmes.sales import ref_of
 from sync.hq.programmes.statements import DeskError
 from sync.hq.programmes.tables import oddities, posted_again
@@ -19,16 +19,20 @@ _EXPECTED = "expected STATION/ROW, as `forecourt hq programme oddities` shows th
 
 
 def post_again(db: sa.Connection, ledger: ProgrammeLedger, posting: Posting, ask: AgainAsk, now_ms: int) -> AgainAnswer:
-    """All of these rows or, where one cannot be posted, none. DeskError says which, and why."""
-    if bool(ask.rows) == ask.all:
+    """All of these rows or, where one cannot be posted, none: DeskError says which, and why. See AgainAsk."""
+    if not ask.rows and not ask.all:
         raise DeskError("name rows, or --all: `forecourt hq programme oddities` shows them")
     again = _Again(db, ledger, posting, now_ms)
     named = [_named(row) for row in dict.fromkeys(ask.rows)]
-    for station, name in named:
-        again.check(station, name)
+    if ask.all:
+        waiting = again.waiting()
+        named = [each for each in waiting if each in set(named)] if named else waiting
+    else:
+        for station, name in named:
+            again.check(station, name)
     posted = []
-    for station, name in named or again.waiting():
-        refs = again.post(station, name, must=bool(named))
+    for station, name in named:
+        refs = again.post(station, name, must=not ask.all)
         if refs:
             posted.append(PostedAgain(f"{station}/{name.text}", refs))
     return AgainAnswer(tuple(posted))
@@ -67,11 +71,7 @@ class _Again:
         where = self._at(oddities, station, name)
         odd = self._db.execute(sa.select(oddities).where(*where)).one()
         self._db.execute(sa.delete(oddities).where(*where))
-        reader = self._posting.reader(self._db, station, self._now_ms)
-        try:
-            refs = reader.post_one(name)
-        except RefTaken as error:
-            raise DeskError(f"{station}/{name.text} cannot be posted: {error}") from error
+        refs, failed = self._tried(station, name)
         if refs:
             done = {"what": odd.what, "at_ms": odd.at_ms, "again_ms": self._now_ms}
             key = {"programme": odd.programme, "station_id": station, "seq": name.seq, "epoch": name.epoch}
@@ -82,8 +82,18 @@ class _Again:
         self._db.execute(sa.delete(oddities).where(*where))
         self._db.execute(sa.insert(oddities).values(**odd._mapping))
         if must:
-            raise DeskError(f"{station}/{name.text} cannot be posted: {said or self._why(station, name, odd.what)}")
+            why = failed or said or self._why(station, name, odd.what)
+            raise DeskError(f"{station}/{name.text} cannot be posted: {why}")
         return ()
+
+    def _tried(self, station: str, name: RowName) -> tuple[tuple[str, ...], str]:
+        """What the row made, or why it cannot be kept: then nothing is left of it."""
+        try:
+            with self._db.begin_nested():
+                return self._posting.reader(self._db, station, self._now_ms).post_one(name), ""
+        except CANNOT as error:
+            self._ledger.forget()
+            return (), in_words(error)
 
     def _why(self, station: str, name: RowName, what: str) -> str:
         body = self._posting.reader(self._db, station, self._now_ms).row(name)

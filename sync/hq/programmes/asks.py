@@ -49,6 +49,17 @@ class ActAsk(ProgrammeAsk, frozen=True, tag="act"):
     period: str
 
 
+class IssueActAsk(ProgrammeAsk, frozen=True, tag="issue_act"):
+    """Issue an act of price change: from then on it stays as it is. Once, as IssueAsk.
+
+    `correction`: issue a correcting act where what was issued says otherwise than is known now.
+    """
+
+    contract: str
+    period: str
+    correction: bool = False
+
+
 class PostAsk(ProgrammeAsk, frozen=True, tag="post"):
     """Post what stations sent, and what is due. Is done by itself after each batch of a running headquarters."""
 
@@ -110,6 +121,7 @@ Ask = (
     | StatementAsk
     | IssueAsk
     | ActAsk
+    | IssueActAsk
     | PostAsk
     | ListAsk
     | VatAsk
@@ -162,8 +174,8 @@ class TaxedLine(msgspec.Struct, frozen=True):
 class Correction(msgspec.Struct, frozen=True):
     """What a statement that was issued says otherwise of a sale than is known now. The card is masked.
 
-    `of`: its period; `statement`: its number. `why`: `late` (it stood in none), `reversed`, or `rated anew`: then only
-    the difference stands here.
+    `of`: its period; `statement`: its number. `why`: `late` (it stood in none), `reversed`, `taken off` (it accrues
+    nothing in that period any more), or `rated anew`: then only the difference stands here.
     """
 
     of: str
@@ -207,8 +219,30 @@ class StatementAnswer(msgspec.Struct, frozen=True):
     document: str = ""
 
 
+class IssuedAct(msgspec.Struct, frozen=True):
+    """An act as it was issued, or would be: `number` is 0, and the last three are empty, before it is.
+
+    One that corrects another has in `before` what was issued until then, and in `corrects` the number of the last of
+    these; `reason`: why no discount is due any more.
+    """
+
+    currency: str
+    decimals: int
+    act: Act
+    before: Act | None = None
+    corrects: int = 0
+    reason: str = ""
+    number: int = 0
+    issued: str = ""
+    fingerprint: str = ""
+    document: str = ""
+
+
 class ActAnswer(msgspec.Struct, frozen=True):
-    """The act of price change, or the reason why there is none."""
+    """The act of price change as the month is known now, or the reason why there is none.
+
+    `issued`: what was issued of the month. `draft`: what would be issued next; None where nothing would.
+    """
 
     programme: str
     contract: str
@@ -218,6 +252,8 @@ class ActAnswer(msgspec.Struct, frozen=True):
     reason: str
     discount_minor: int
     act: Act | None
+    issued: tuple[IssuedAct, ...] = ()
+    draft: IssuedAct | None = None
 
 
 class PostAnswer(msgspec.Struct, frozen=True):

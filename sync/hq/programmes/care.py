@@ -15,7 +15,7 @@ from controller.domain.programmes.members import Holder
 from controller.domain.programmes.rules import PRODUCTS
 from controller.domain.programmes.sale_book import REVERSED
 from controller.domain.programmes.unlocking import is_locked
-from controller.domain.tokens import mask_card, mask_voucher
+from controller.domain.tokens import mask_card, mask_phone, mask_voucher
 from sync.hq.programmes.asks import Balance, CardShown, LotShown, MemberAnswer, SaleShown
 from sync.hq.programmes.routing import CARD, HOLDER, PHONE, PLATE
 
@@ -56,7 +56,7 @@ def shown(books: Books, holder: Holder, balances: tuple[Balance, ...]) -> Member
         holder.id,
         holder.kind,
         " ".join(filter(None, (holder.name, holder.surname))),
-        mask_card(holder.phone) if holder.phone else "",
+        mask_phone(holder.phone) if holder.phone else "",
         tuple(_state(books, holder)),
         tuple(
             CardShown(mask_card(card.number), "replaced" if card.replaced else "lost" if card.blocked else "active")

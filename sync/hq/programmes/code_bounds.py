@@ -39,8 +39,7 @@ class CodeBounds:
 
     def count(self, askers: Sequence[str], now_ms: int) -> None:
         """One more, for each of these; what is older than an hour is forgotten."""
-        old = sa.not_(code_asks.c.at_ms.between(now_ms - HOUR_MS + 1, now_ms))
-        self._db.execute(sa.delete(code_asks).where(code_asks.c.programme == _ALL, old))
+        self._db.execute(sa.delete(code_asks).where(code_asks.c.programme == _ALL, sa.not_(_counts(now_ms))))
         for asked_by in dict.fromkeys(askers):
             at_ms = self._asked(asked_by, now_ms)
             number = sum(1 for each in at_ms if each == now_ms)
@@ -53,10 +52,13 @@ class CodeBounds:
         return at_ms[-most] + HOUR_MS - now_ms if len(at_ms) >= most else 0
 
     def _asked(self, asked_by: str, now_ms: int) -> list[int]:
-        """The last hour's. What is later than now was by a clock that was ahead: that locks nobody out."""
-        within = code_asks.c.at_ms.between(now_ms - HOUR_MS + 1, now_ms)
-        query = sa.select(code_asks.c.at_ms).where(*self._of(asked_by), within)
+        query = sa.select(code_asks.c.at_ms).where(*self._of(asked_by), _counts(now_ms))
         return list(self._db.execute(query.order_by(code_asks.c.at_ms, code_asks.c.number)).scalars())
 
     def _of(self, asked_by: str) -> tuple[sa.ColumnElement[bool], ...]:
         return code_asks.c.programme == _ALL, code_asks.c.asked_by == asked_by
+
+
+def _counts(now_ms: int) -> sa.ColumnElement[bool]:
+    """The last hour's, also after a clock was set back a little. One that was far ahead locks nobody out for long."""
+    return code_asks.c.at_ms.between(now_ms - HOUR_MS + 1, now_ms + HOUR_MS)

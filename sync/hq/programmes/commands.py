@@ -4,7 +4,7 @@ Each turns words into one question, and an error into a sentence and exit code 1
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
@@ -31,6 +31,7 @@ from sync.hq.programmes.asks import (
     EnterAsk,
     FindingAnswer,
     FindingAsk,
+    IssueActAsk,
     IssueAsk,
     ListAnswer,
     ListAsk,
@@ -63,6 +64,8 @@ from sync.hq.programmes.statements import DeskError
 from sync.hq.running import ask_running
 from sync.hq.store import Store
 
+AGAIN_AT_ONCE = 50
+"""Rows that are posted again in one commit: a second of work."""
 _T = TypeVar("_T", bound=msgspec.Struct)
 _config_option = click.option(
     "--config", "config_path", type=click.Path(path_type=Path), default=Path("hq.toml"), show_default=True
@@ -120,10 +123,29 @@ def statement(config_path: Path, as_json: bool, period: str, customer: str, prog
 @_config_option
 @_json_option
 @_period_option
-@click.option("--customer", required=True, help="Whose contract.")
+@click.option("--customer", help="Whose rebate statement.")
+@click.option("--contract", help="Whose act of price change.")
+@click.option("--correction", is_flag=True, help="Issue what corrects an act that was issued before.")
 @_programme
-def issue(config_path: Path, as_json: bool, period: str, customer: str, programme: str) -> None:
-    """Issue a customer's rebate statement of a period that is over, and print it. From then on it stays as it is."""
+def issue(
+    config_path: Path,
+    as_json: bool,
+    period: str,
+    customer: str | None,
+    contract: str | None,
+    correction: bool,
+    programme: str,
+) -> None:
+    """Issue a customer's rebate statement of a period that is over, or a contract's act of price change of a month
+    that is closed, and print it. From then on it stays as it is."""
+    if (customer is None) == (contract is None):
+        _fail("name a --customer (a rebate statement) or a --contract (an act of price change)")
+    if contract is not None:
+        acts = _ask(config_path, IssueActAsk(programme, contract, period, correction), ActAnswer)
+        _say(acts, showing.act_lines(acts), as_json)
+        return
+    if customer is None or correction:
+        _fail("a rebate statement is corrected by the customer's next one: --correction is for an act")
     answer = _ask(config_path, IssueAsk(programme, customer, period), StatementAnswer)
     _say(answer, showing.statement_lines(answer), as_json)
 
@@ -135,7 +157,8 @@ def issue(config_path: Path, as_json: bool, period: str, customer: str, programm
 @click.option("--contract", required=True, help="Whose month.")
 @_programme
 def act(config_path: Path, as_json: bool, period: str, contract: str, programme: str) -> None:
-    """Print the act of price change of a closed month, or the reason why there is none."""
+    """Print the acts of price change of a closed month that were issued, as they were, and what is not issued yet; or
+    the reason why there is none."""
     answer = _ask(config_path, ActAsk(programme, contract, period), ActAnswer)
     _say(answer, showing.act_lines(answer), as_json)
 
@@ -266,10 +289,20 @@ def oddities(config_path: Path, as_json: bool, every: bool, programme: str) -> N
 @click.argument("rows", metavar="[STATION/ROW]...", nargs=-1)
 def again(config_path: Path, every: bool, programme: str, rows: tuple[str, ...]) -> None:
     """Post rows again that stand under `oddities`, when what was missing is in hq.toml. Each once, for ever."""
-    answer = _ask(config_path, AgainAsk(programme, rows, every), AgainAnswer)
-    for each in answer.posted:
-        click.echo(f"{each.row}: posted as {', '.join(each.refs)}")
-    if not answer.posted:
+    if rows and every:
+        _fail("name rows, or --all")
+    asks = [AgainAsk(programme, rows)]
+    if every:
+        odd = _ask(config_path, OdditiesAsk(programme), OdditiesAnswer).oddities
+        names = [f"{each.station}/{each.row}" for each in odd]
+        # A running server answers stations in between.
+        asks = [AgainAsk(programme, tuple(some), True) for some in _some_of(names)]
+    posted = 0
+    for ask in asks:
+        for each in _ask(config_path, ask, AgainAnswer).posted:
+            click.echo(f"{each.row}: posted as {', '.join(each.refs)}")
+            posted += 1
+    if not posted:
         click.echo("nothing was posted")
 
 
@@ -326,6 +359,11 @@ def _ask(config_path: Path, ask: Ask, kind: type[_T]) -> _T:
         return msgspec.json.decode(told, type=kind)
     except (ConfigError, DeskError, StoreError, msgspec.DecodeError) as error:
         _fail(str(error))
+
+
+def _some_of(rows: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(rows), AGAIN_AT_ONCE):
+        yield rows[start : start + AGAIN_AT_ONCE]
 
 
 def _typed_pin() -> str:

@@ -11,7 +11,8 @@ from controller.domain.names import RowName
 from controller.domain.programmes.books import Books
 from controller.domain.programmes.dates import LocalTime
 from controller.domain.programmes.unlocking import UnlockPin, is_locked
-from controller.domain.tokens import mask_voucher
+from controller.domain.programmes.vouchers import has_expired
+from controller.domain.tokens import mask_phone, mask_voucher
 from sync.hq.programmes.asks import PinAnswer, PinAsk
 from sync.hq.programmes.keeping import Keeping
 from sync.hq.programmes.ledger import OWN_REFS, NewEvent, ProgrammeLedger, at_text, decode_kept
@@ -19,7 +20,7 @@ from sync.hq.programmes.office_asks import Deed, OfficeAnswer, OfficeAsk, Unlock
 from sync.hq.programmes.routing import HOLDER, VOUCHER
 from sync.hq.programmes.secrets_kept import SecretsKept
 from sync.hq.programmes.statements import FOR_EVER_MS, DeskError
-from sync.hq.programmes.tables import issued, phones_split, posted_again
+from sync.hq.programmes.tables import acts_issued, issued, phones_split, posted_again
 
 BY_LETTERS, WHY_LETTERS = 200, 500
 OFFICE = "office"
@@ -44,7 +45,10 @@ def set_pin(db: sa.Connection, ledger: ProgrammeLedger, ask: PinAsk) -> PinAnswe
 
 
 def unlock_pin(db: sa.Connection, ledger: ProgrammeLedger, ask: UnlockAsk, now_ms: int) -> PinAnswer:
-    """Forget wrong PINs, here and (with the next list) at stations; with a new PIN, if one is given. DeskError."""
+    """Forget wrong PINs, here and (with the next list) at stations; with a new PIN, if one is given.
+
+    DeskError; then the transaction must come to nothing.
+    """
     by, why = check_signed(ask.by, ask.why, "unlocks it")
     name = (VOUCHER if ask.voucher else HOLDER) + ask.name
     _books(db, ledger, name, ask.name)
@@ -60,6 +64,7 @@ def unlock_pin(db: sa.Connection, ledger: ProgrammeLedger, ask: UnlockAsk, now_m
     (entered,) = ledger.enter(db, [NewEvent(now_ms, event, OFFICE)], now_ms)
     if entered.answer is None or entered.answer.result != "accepted":
         raise DeskError(f"{ask.programme} knows no {ask.name}: enter it first")
+    _check_asked(_books(db, ledger, name, ask.name), ask)
     verifier = ask.verifier or kept.verifier(name)
     if verifier:
         kept.keep_verifier(name, verifier)
@@ -83,11 +88,27 @@ def _deeds(db: sa.Connection, programme: str, local: LocalTime) -> Iterator[tupl
         of = f"{row.station_id}/{RowName(bytes(row.epoch), row.seq).text}"
         yield row.again_ms, Deed(local.text(row.again_ms), "posted again", of)
     for row in db.execute(sa.select(phones_split).where(phones_split.c.programme == programme)):
-        of = f"{'*' * (len(row.phone) - 4)}{row.phone[-4:]}, {row.holder}'s from {local.local(row.from_ms).date()} on"
+        of = f"{mask_phone(row.phone)}, {row.holder}'s from {local.local(row.from_ms).date()} on"
         yield row.at_ms, Deed(local.text(row.at_ms), "phone split", of, row.split_by, row.why)
     for row in db.execute(sa.select(issued).where(issued.c.programme == programme)):
         of = f"{row.number}, {row.customer}, {row.period}"
         yield row.issued_ms, Deed(local.text(row.issued_ms), "statement issued", of)
+    for row in db.execute(sa.select(acts_issued).where(acts_issued.c.programme == programme)):
+        of = f"{row.number}, {row.contract}, {row.period}"
+        yield row.issued_ms, Deed(local.text(row.issued_ms), "act issued", of)
+
+
+def _check_asked(books: Books, ask: UnlockAsk) -> None:
+    """That somebody is asked for this PIN at all. DeskError. `books`: at the time of the unlocking."""
+    if ask.voucher:
+        voucher = books.vouchers[ask.name]
+        if voucher.cancelled or has_expired(books, voucher):
+            shown = mask_voucher(ask.name)
+            raise DeskError(f"{shown} is cancelled, or has expired: there is no PIN to unlock")
+        return
+    proof = books.rules.proofs.get(books.holder_of[ask.name].kind)
+    if proof is None or proof.proof != "pin":
+        raise DeskError(f"{ask.programme} asks {ask.name} for no PIN: there is none to unlock")
 
 
 def _books(db: sa.Connection, ledger: ProgrammeLedger, name: str, told: str) -> Books:

@@ -19,6 +19,7 @@ from controller.domain.programmes.late import LateUndoes
 from controller.domain.programmes.members import Holder
 from controller.domain.programmes.programme import Programme
 from controller.domain.programmes.rules import Product
+from sync.hq.programmes.acts import acts_of, issue_act
 from sync.hq.programmes.again import post_again
 from sync.hq.programmes.apart import Apart
 from sync.hq.programmes.asks import (
@@ -35,6 +36,7 @@ from sync.hq.programmes.asks import (
     EnterAnswer,
     EnterAsk,
     FindingAsk,
+    IssueActAsk,
     IssueAsk,
     ListAnswer,
     ListAsk,
@@ -54,14 +56,14 @@ from sync.hq.programmes.claims import claims, odd_rows, record_finding
 from sync.hq.programmes.deeds import deeds, set_pin, unlock_pin
 from sync.hq.programmes.issuing import issue, stated
 from sync.hq.programmes.keeping import Keeping
-from sync.hq.programmes.ledger import OWN_REFS, NewEvent, ProgrammeLedger, RefTaken
+from sync.hq.programmes.ledger import OWN_REFS, NewEvent, ProgrammeLedger
 from sync.hq.programmes.listing import COLUMNS, rows_of, vouchers_of
 from sync.hq.programmes.office_asks import AgainAsk, OfficeAsk, SplitAsk, TogetherAnswer, TogetherAsk, UnlockAsk
-from sync.hq.programmes.posting import Posting
+from sync.hq.programmes.posting import CANNOT, Posting, in_words
 from sync.hq.programmes.routing import HOLDER, VOUCHER
 from sync.hq.programmes.secrets_kept import SecretsKept
-from sync.hq.programmes.splitting import Splits, split, together
-from sync.hq.programmes.statements import DeskError, act, masked, vat_of
+from sync.hq.programmes.splitting import Splits, check_split, split, together
+from sync.hq.programmes.statements import DeskError, masked, vat_of
 from sync.hq.programmes.tables import REF_LETTERS, metadata
 from sync.hq.programmes.vat import VatRate
 from sync.hq.programmes.vouchers import allot, check_cancelled
@@ -119,6 +121,8 @@ class Desk:
                 return self._issue(ask, now_ms)
             case ActAsk():
                 return self._act(ask)
+            case IssueActAsk():
+                return self._issue_act(ask, now_ms)
             case PostAsk():
                 return PostAnswer(self.post(ask.programme, now_ms))
             case ListAsk():
@@ -215,6 +219,7 @@ class Desk:
 
         def work(db: sa.Connection) -> EnterAnswer:
             check_cancelled(db, ledger, new)
+            check_split(db, ledger, new)
             entered = ledger.enter(db, new, now_ms)
             self._postings[ask.programme].post_waiting(db, now_ms)
             answers = [each.answer for each in entered if each.answer is not None]
@@ -223,8 +228,10 @@ class Desk:
 
         try:
             return self._step(ledger, work)
-        except (RefTaken, LateUndoes) as error:
+        except LateUndoes as error:
             raise DeskError(f"{ask.where}: {error}. Nothing was entered") from error
+        except CANNOT as error:
+            raise DeskError(f"{ask.where}: {in_words(error)}. Nothing was entered") from error
 
     def _balances(self, ask: BalancesAsk, now_ms: int) -> BalancesAnswer:
         ledger = self.ledger(ask.programme)
@@ -295,7 +302,14 @@ class Desk:
     def _act(self, ask: ActAsk) -> ActAnswer:
         ledger = self.ledger(ask.programme)
         with self._commit() as db:
-            return act(*self._holder(db, ledger, ask.contract), ask)
+            return acts_of(db, *self._holder(db, ledger, ask.contract), ask)
+
+    def _issue_act(self, ask: IssueActAsk, now_ms: int) -> ActAnswer:
+        """With all that stations have sent by now."""
+        ledger = self.ledger(ask.programme)
+        self.post(ask.programme, now_ms)
+        with self._commit() as db:
+            return issue_act(db, *self._holder(db, ledger, ask.contract), ask, now_ms)
 
     def _allot(self, ask: AllotAsk, now_ms: int) -> AllotAnswer:
         ledger = self.ledger(ask.programme)

@@ -16,9 +16,19 @@ from controller.domain.programmes.answers import StatementLine
 from controller.domain.programmes.books import Books
 from controller.domain.programmes.dates import LocalTime, parse_period
 from controller.domain.programmes.members import Holder
+from controller.domain.programmes.sale_book import REVERSED, SaleBook
 from sync.hq.programmes import showing
 from sync.hq.programmes.asks import Correction, IssueAsk, StatementAnswer, StatementAsk
-from sync.hq.programmes.statements import LATE, RATED_ANEW, TAKEN_OFF, DeskError, lines_of, period_of, statement
+from sync.hq.programmes.statements import (
+    GIVEN_BACK,
+    LATE,
+    RATED_ANEW,
+    TAKEN_OFF,
+    DeskError,
+    lines_of,
+    period_of,
+    statement,
+)
 from sync.hq.programmes.tables import issued
 from sync.hq.programmes.vat import VatRate
 
@@ -117,7 +127,7 @@ def corrections(books: Books, holder: Holder, before: Sequence[StatementAnswer])
     numbers = {answer.period: answer.number for answer in before}
     for period, number in sorted(numbers.items()):
         known = {line.sale: line for line in lines_of(books, holder, parse_period(period))}
-        found = list(_differences(known, said[period], period, number))
+        found = list(_differences(books.sales, known, said[period], period, number))
         yield from sorted(found, key=lambda line: (line.at, line.sale))
 
 
@@ -133,7 +143,7 @@ def _say(said: dict[str, _Stated], line: StatementLine | Correction) -> None:
 
 
 def _differences(
-    known: dict[str, StatementLine], said: dict[str, _Stated], period: str, number: int
+    sales: SaleBook, known: dict[str, StatementLine], said: dict[str, _Stated], period: str, number: int
 ) -> Iterator[Correction]:
     for sale, line in known.items():
         before = said.get(sale, _Stated(line, 0, 0, 0))
@@ -148,7 +158,9 @@ def _differences(
     for sale, before in said.items():
         by = (-before.volume_ml, -before.amount_minor, -before.discount_minor)
         if sale not in known and any(by):
-            yield _correction(before.line, period, number, TAKEN_OFF, by)
+            at = sales.find(sale)
+            reversed_ = at is not None and sales.is_flagged(at, REVERSED)
+            yield _correction(before.line, period, number, GIVEN_BACK if reversed_ else TAKEN_OFF, by)
 
 
 def _correction(

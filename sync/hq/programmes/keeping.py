@@ -17,6 +17,8 @@ FOR_ALL = 0
 DRAW = "draw"
 """Among all members, and so of no account: it changes none."""
 NAMES_AT_ONCE = 500
+WHOLE = (1 << 63) - 1
+"""Beyond it, either way, a database makes a number no whole one any more, or refuses it."""
 _T = TypeVar("_T")
 
 # What each event costs is built once: to build such a statement takes longer than to run it.
@@ -249,7 +251,7 @@ class Keeping:
     # Postings and balances.
 
     def post(self, made: Iterable[Posting]) -> None:
-        """Keep postings, and move the balances of their accounts."""
+        """Keep postings, and move the balances of their accounts. OverflowError; then the transaction is to end."""
         rows, moved = [], dict[tuple[str, str], int]()
         for posting in made:
             self._postings += 1
@@ -274,14 +276,16 @@ class Keeping:
         self._move_balances(moved)
 
     def _move_balances(self, moved: Mapping[tuple[str, str], int]) -> None:
-        known: set[tuple[str, str]] = set()
+        known: dict[tuple[str, str], int] = {}
         for commodity in sorted({commodity for commodity, _ in moved}):
             for some in _pieces([account for of, account in moved if of == commodity]):
                 mine = self._mine(balances), balances.c.commodity == commodity
-                query = sa.select(balances.c.account).where(*mine, balances.c.account.in_(some))
-                known |= {(commodity, account) for account in self._db.execute(query).scalars()}
+                query = sa.select(balances.c.account, balances.c.amount).where(*mine, balances.c.account.in_(some))
+                known |= {(commodity, row.account): int(row.amount) for row in self._db.execute(query)}
         changed, new = [], []
         for (commodity, account), amount in sorted(moved.items()):
+            if abs(known.get((commodity, account), 0) + amount) > WHOLE:
+                raise OverflowError(f"the balance of {account} would leave 64 bits")
             if (commodity, account) in known:
                 named = {"b_programme": self._programme, "b_commodity": commodity, "b_account": account}
                 changed.append({**named, "by": amount})

@@ -27,7 +27,10 @@ class OfficeAsk(ProgrammeAsk, frozen=True, tag="office"):
 
 
 class AgainAsk(ProgrammeAsk, frozen=True, tag="again"):
-    """Post rows again that could not be posted: these, each STATION/ROW, or all that can be now. Each once for ever."""
+    """Post rows again that could not be posted: these, each STATION/ROW, all of them or none. Each once for ever.
+
+    With `all`: those of them that can be posted now; without any rows, of all.
+    """
 
     rows: tuple[str, ...]
     all: bool = False

@@ -4,19 +4,19 @@ How far it has come stands beside the postings, in their commit. Rows of all bra
 wrote a second time is a sale only where headquarters' books count it as one. Knows no rule of any programme.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import sqlalchemy as sa
 
 from controller.domain.member_books import voucher_pot
 from controller.domain.programme_records import Quoted, Redeemed
 from controller.domain.programmes.dates import LocalTime
-from controller.domain.programmes.rules import Product
+from controller.domain.programmes.rules import MOST, Product
 from controller.domain.records import Allotted, Authorised, Body, Delivery, RowName, Settlement
-from controller.domain.tokens import TokenKind, TokenRef
+from controller.domain.tokens import TokenKind, TokenRef, mask_voucher
 from sync.hq.programmes.apart import Apart
 from sync.hq.programmes.keeping import Keeping
-from sync.hq.programmes.ledger import Entered, NewEvent, ProgrammeLedger
+from sync.hq.programmes.ledger import Entered, NewEvent, ProgrammeLedger, RefTaken
 from sync.hq.programmes.routing import CARD, PHONE, PLATE, QR, VOUCHER
 from sync.hq.programmes.rows_read import StationRows
 from sync.hq.programmes.sales import (
@@ -40,6 +40,18 @@ PREFIX = {TokenKind.CARD: CARD, TokenKind.PLATE: PLATE, TokenKind.PHONE: PHONE, 
 """How the names of tokens begin."""
 
 
+BEYOND_64_BITS = "a balance or a time would go beyond what 64 bits hold: look at the row, and at the discount"
+BEYOND_SALES = f"a volume or an amount is below zero, or beyond all that is sold ({MOST}): it is not posted"
+CANNOT = (OverflowError, RefTaken)
+"""Why an event cannot be kept, though it is a good one. What was begun of it has to come to nothing."""
+_WHAT_LETTERS = 200
+
+
+def in_words(error: Exception) -> str:
+    """What is the matter with an event that cannot be kept (`CANNOT`)."""
+    return BEYOND_64_BITS if isinstance(error, OverflowError) else str(error)
+
+
 def no_product(grade: str) -> str:
     """What is the matter with a row of a grade that [products] does not know."""
     return f"grade {grade[:64]} is no product: put it into [products] of hq.toml, then post the row again"
@@ -60,10 +72,7 @@ class Posting:
             after = branch.fork_seq if reached is None else reached
             if after >= branch.head_seq:
                 continue
-            reader = _Reader(self, db, station, now_ms)
-            found = reader.read(branch.branch, after, after + ROWS_AT_ONCE)
-            new = [each for body, received_ms in found for each in reader.events_of(body, received_ms)]
-            reader.look_at(self._ledger.enter(db, new, now_ms))
+            self._post(db, station, branch.branch, after, now_ms)
             self._reach(db, station, branch.branch, min(after + ROWS_AT_ONCE, branch.head_seq), new=reached is None)
             return True
         return False
@@ -77,7 +86,7 @@ class Posting:
             if key is not None:
                 keeping.give_key(name, key)
         known = sa.select(waiting.c.token_key).where(waiting.c.programme == programme).distinct()
-        new: list[NewEvent] = []
+        waited: list[tuple[str, RowName]] = []
         for token_key in [bytes(key) for key in db.execute(known).scalars()]:
             if not keeping.names_with(token_key):
                 continue
@@ -85,13 +94,40 @@ class Posting:
             found = db.execute(sa.select(waiting).where(*where)).all()
             db.execute(sa.delete(waiting).where(*where))
             for row in found:
-                rows_of = StationRows(db, row.station_id)
-                body = rows_of.one(RowName(bytes(row.epoch), row.seq))
-                if body is not None:
-                    new += _Reader(self, db, row.station_id, now_ms).events_of(*body)
-        unique = list({each.event.ref: each for each in new}.values())
-        self._ledger.enter(db, unique, now_ms)
-        return len(unique)
+                waited.append((row.station_id, RowName(bytes(row.epoch), row.seq)))
+        try:
+            with db.begin_nested():
+                new = [each for station, name in waited for each in self.reader(db, station, now_ms).events_at(name)]
+                unique = list({each.event.ref: each for each in new}.values())
+                self._ledger.enter(db, unique, now_ms)
+                return len(unique)
+        except CANNOT:
+            self._ledger.forget()
+        return sum(self._post_alone(db, station, name, now_ms) for station, name in waited)
+
+    def _post(self, db: sa.Connection, station: str, branch: int, after: int, now_ms: int) -> None:
+        """Rows of a branch at once; where one of them cannot be kept, each alone, so that it holds up no other."""
+        reader = self.reader(db, station, now_ms)
+        found = reader.read(branch, after, after + ROWS_AT_ONCE)
+        try:
+            with db.begin_nested():
+                new = [each for body, received_ms in found for each in reader.events_of(body, received_ms)]
+                reader.look_at(self._ledger.enter(db, new, now_ms))
+                return
+        except CANNOT:
+            self._ledger.forget()
+        for body, _ in found:
+            self._post_alone(db, station, body.name, now_ms)
+
+    def _post_alone(self, db: sa.Connection, station: str, name: RowName, now_ms: int) -> int:
+        """One row, which is put down for a person where it cannot be kept. How many events it made."""
+        try:
+            with db.begin_nested():
+                return len(self.reader(db, station, now_ms).post_one(name))
+        except CANNOT as error:
+            self._ledger.forget()
+            self.reader(db, station, now_ms).odd(name, in_words(error))
+        return 0
 
     def reader(self, db: sa.Connection, station: str, now_ms: int) -> "_Reader":
         """For single rows of a station."""
@@ -175,11 +211,14 @@ class _Reader:
         found = self._rows.one(name)
         return None if found is None else found[0]
 
+    def events_at(self, name: RowName) -> Sequence[NewEvent]:
+        """The events of one row."""
+        found = self._rows.one(name)
+        return [] if found is None else list(self.events_of(*found))
+
     def post_one(self, name: RowName) -> tuple[str, ...]:
         """Post what a row makes now. The refs of the events that are new."""
-        found = self._rows.one(name)
-        new = [] if found is None else list(self.events_of(*found))
-        posted = self._posting.ledger.enter(self._db, new, self._now_ms)
+        posted = self._posting.ledger.enter(self._db, self.events_at(name), self._now_ms)
         self.look_at(posted)
         return tuple(each.ref for each in posted if each.answer is not None)
 
@@ -227,6 +266,9 @@ class _Reader:
         if product is None:
             self._odd(sold.settlement, no_product(record.grade))
             return
+        if sold.is_beyond:
+            self._odd(sold.settlement, BEYOND_SALES)
+            return
         if sold.delivery.stamp.wall_ms > sold.received_ms:
             self._odd(sold.settlement, "the station's clock is ahead: taken as of when headquarters heard of it")
         self._made.add(sold.ref)
@@ -247,11 +289,14 @@ class _Reader:
         grade = delivery[0].record.grade if delivery and isinstance(delivery[0].record, Delivery) else ""
         product = self._posting.product(grade)
         voucher = None if history is None else history.engine.books.vouchers.get(record.voucher)
+        if not 0 < record.points <= MOST:
+            self._odd(body, BEYOND_SALES)
+            return
         if delivery and product is None:
             self._odd(body, no_product(grade))
             return
         if voucher is None or product is None:
-            self._odd(body, f"points of the voucher {record.voucher[:64]}, which is not known here")
+            self._odd(body, f"points of the voucher {mask_voucher(record.voucher)}, which is not known here")
             return
         holder = voucher.purse.name.removeprefix("available:").rpartition(":")[0]
         at_ms = min(body.stamp.wall_ms, received_ms)
@@ -304,12 +349,11 @@ class _Reader:
             self._db.execute(sa.insert(waiting).values(**where))
 
     def _odd(self, body: Body, what: str) -> None:
-        where = {
-            "programme": self._programme,
-            "station_id": self._station,
-            "seq": body.name.seq,
-            "epoch": body.name.epoch,
-        }
+        self.odd(body.name, what)
+
+    def odd(self, name: RowName, what: str) -> None:
+        """Put a row down for a person to look at, once."""
+        where = {"programme": self._programme, "station_id": self._station, "seq": name.seq, "epoch": name.epoch}
         query = sa.select(oddities.c.seq).where(*(oddities.c[name] == value for name, value in where.items()))
         if self._db.execute(query).first() is None:
-            self._db.execute(sa.insert(oddities).values(**where, what=what, at_ms=self._now_ms))
+            self._db.execute(sa.insert(oddities).values(**where, what=what[:_WHAT_LETTERS], at_ms=self._now_ms))

@@ -37,7 +37,7 @@ from controller.domain.questions import (
 )
 from controller.domain.reasons import Reason as StationReason
 from controller.domain.seams import Randomness
-from controller.domain.tokens import TokenKind, mask_card
+from controller.domain.tokens import TokenKind, mask_phone
 from controller.pincheck import verify
 from sync.hq.programmes.apart import Apart
 from sync.hq.programmes.code_bounds import CodeBounds, by_station, by_token
@@ -70,11 +70,12 @@ _answers = msgspec.json.Decoder(_Kept)
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """Whose token it is, in which programme."""
+    """Whose token it is, in which programme. `phone`: the token itself, where it is a phone."""
 
     ledger: ProgrammeLedger
     history: AccountHistory
     holder: Holder
+    phone: str
 
     @property
     def books(self) -> Books:
@@ -82,7 +83,11 @@ class _Found:
 
 
 class Redemptions:
-    """Answers what stations ask of points. `chance`: for one-time passwords."""
+    """Answers what stations ask of points. `chance`: for one-time passwords.
+
+    Only enrolled stations ask. Of points they are told whether a phone is a member's: the list that they go by says the
+    same. A code is asked for by whoever types a number at a pump, and so its answer does not tell.
+    """
 
     def __init__(self, desk: Desk, gateway: SmsGateway, chance: Randomness) -> None:
         self._desk = desk
@@ -99,7 +104,7 @@ class Redemptions:
             case CodeAsk():
                 return self._send_code(station, question, now_ms)
             case PhoneAsk():
-                return self._in_one(partial(self._phone, ask=question, now_ms=now_ms))
+                return self._in_one(partial(self._phone, _ref(station, command_id), question, now_ms))
             case RedeemAsk():
                 return self._in_one(partial(self._redeem, station, command_id, question, now_ms))
             case VoidAsk():
@@ -146,7 +151,7 @@ class Redemptions:
                 return _refused(Reason.PROFILE_INCOMPLETE)
             SecretsKept(db, found.ledger.programme.name).keep_code(found.holder.id, code)
             made.append((phone, digits))
-            return CodeAnswer(ANY_PHONE if by_phone else mask_card(phone))
+            return CodeAnswer(ANY_PHONE if by_phone else mask_phone(phone))
 
         answer = self._in_one(work)
         for phone, digits in made:
@@ -158,7 +163,7 @@ class Redemptions:
                 return RefusedAnswer(StationReason.HEADQUARTERS_REFUSED, str(error))
         return answer
 
-    def _phone(self, db: sa.Connection, ask: PhoneAsk, now_ms: int) -> QuestionAnswer | RefusedAnswer:
+    def _phone(self, ref: str, ask: PhoneAsk, now_ms: int, db: sa.Connection) -> QuestionAnswer | RefusedAnswer:
         """Whether it is the code that was sent to this phone. A right one is used up by it."""
         found = self._find(db, ask.token_kind, ask.token_key, now_ms)
         if found is None and ask.token_kind is not TokenKind.PHONE:
@@ -166,9 +171,9 @@ class Redemptions:
         kept = SecretsKept(db, self._desk.programmes[0] if found is None else found.ledger.programme.name)
         whose = _nobody(ask.token_key) if found is None else found.holder.id
         known = kept.code(whose)
-        if known is None or now_ms >= known.until_ms:
+        if known is None or now_ms >= known.until_ms or known.used_by not in {"", ref}:
             return RefusedAnswer(StationReason.PHONE_NOT_PROVEN, "no code is waiting: have a new one sent")
-        right, left = try_code(known, ask.code, now_ms)
+        right, left = try_code(known, ask.code, now_ms, ref)
         kept.keep_code(whose, left)
         return PhoneAnswer(right and found is not None)
 
@@ -267,7 +272,7 @@ class Redemptions:
             history = ledger.at(db, name) if name else None
             holder = None if history is None else _holder(history.engine.books, name)
             if history is not None and holder is not None and holder.kind in ("person", "organisation"):
-                return _Found(ledger, history, holder)
+                return _Found(ledger, history, holder, named[0].removeprefix(PHONE) if prefix == PHONE else "")
         return None
 
 
@@ -297,7 +302,9 @@ def _purses(found: _Found) -> tuple[PurseState, ...]:
 
 
 def _phone_of(db: sa.Connection, found: _Found, now_ms: int) -> str:
-    """Where a member's codes go; nowhere where the phone is another's by now."""
+    """Where a member's codes go: to the phone that was asked for, else to theirs unless it is another's by now."""
+    if found.phone:
+        return found.phone
     splits = Splits(db, found.ledger.programme.name)
     return "" if splits.is_others(found.holder, now_ms) else found.holder.phone or ""
 

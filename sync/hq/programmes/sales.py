@@ -11,7 +11,7 @@ from typing import get_args
 from controller.domain.programme_records import Presented, Quoted, Redeemed
 from controller.domain.programmes.dates import LocalTime
 from controller.domain.programmes.events import AnyEvent, PresentAfter, Proof, Redeem, Sale, Tender
-from controller.domain.programmes.rules import Product
+from controller.domain.programmes.rules import MOST, Product
 from controller.domain.programmes.rules import TenderKind as ProgrammeTender
 from controller.domain.records import Body, Delivery, RowName, Settlement, TenderKind
 from controller.domain.tokens import TokenRef
@@ -52,6 +52,15 @@ class Sold:
     def at_ms(self) -> int:
         ended = [record.ended_ms for record in self._quotes() if record.ended_ms > 0]
         return min(ended[0] if ended else self.delivery.stamp.wall_ms, self.received_ms)
+
+    @property
+    def is_beyond(self) -> bool:
+        """Whether it has a number that no event has (`MOST`): a meter, a till or a memory has gone wrong."""
+        delivery, settlement = self.delivery.record, self.settlement.record
+        assert isinstance(delivery, Delivery)
+        assert isinstance(settlement, Settlement)
+        paid = (each.amount_minor for each in settlement.tenders)
+        return not all(0 <= number <= MOST for number in (delivery.volume_ml, delivery.amount_minor, *paid))
 
     def token(self, programme: str) -> TokenRef | None:
         """What names the buyer to a programme; None where another programme was quoted for, or nothing was shown."""

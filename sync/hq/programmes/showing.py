@@ -4,8 +4,17 @@ import csv
 import io
 from collections.abc import Iterator
 
+from controller.domain.programmes.answers import Act
 from controller.domain.quantities import decimal_text
-from sync.hq.programmes.asks import ActAnswer, AllotAnswer, BalancesAnswer, ListAnswer, StatementAnswer, VatAnswer
+from sync.hq.programmes.asks import (
+    ActAnswer,
+    AllotAnswer,
+    BalancesAnswer,
+    IssuedAct,
+    ListAnswer,
+    StatementAnswer,
+    VatAnswer,
+)
 
 VOLUME_DECIMALS = 3
 RATE_DECIMALS = 2
@@ -109,26 +118,62 @@ def _corrections(answer: StatementAnswer) -> list[tuple[str, ...]]:
 
 
 def act_lines(answer: ActAnswer) -> Iterator[str]:
-    """The act of price change, or why there is none."""
-    act = answer.act
-    if act is None:
+    """The acts that were issued, as they were, each with the fingerprint of its lines; then what would be issued next.
+
+    Where there is neither: why.
+    """
+    if not answer.issued and answer.draft is None:
         yield f"No act for {answer.contract}, {answer.period}: {answer.reason}"
-        return
-    yield "Act of price change to the acceptance act"
-    for name, text in (
-        ("contract", act.contract),
-        ("month", act.month),
-        ("order", act.order),
-        ("volume", f"{decimal_text(act.volume_ml, VOLUME_DECIMALS)} m3"),
-        ("discount for 1 m3", decimal_text(act.discount_per_m3_minor, answer.decimals)),
-        ("price before", act.price_before),
-        ("price after", act.price_after),
-        ("amount before", decimal_text(act.amount_before_minor, answer.decimals)),
-        ("amount after", decimal_text(act.amount_after_minor, answer.decimals)),
-        ("difference", decimal_text(act.difference_minor, answer.decimals)),
+    for each in answer.issued:
+        yield from each.document.removesuffix("\n").split("\n")
+        yield f"SHA-256 of the lines above: {each.fingerprint}"
+        if each is not answer.issued[-1] or answer.draft is not None:
+            yield ""
+    if answer.draft is not None:
+        yield from act_document(answer.draft)
+
+
+def act_document(issued: IssuedAct) -> Iterator[str]:
+    """The text of an act. One that corrects another says what was issued, what it is, and the difference."""
+    now, before = issued.act, issued.before
+    number = f" {issued.number}" if issued.number else ""
+    corrects = f", corrects {issued.corrects}" if issued.corrects else ""
+    state = f", issued {issued.issued}" if issued.number else ", not issued"
+    yield f"Act of price change{number} to the acceptance act{corrects}{state}"
+    if before is None:
+        for name, text, _ in _act_rows(now, issued.decimals):
+            yield f"  {name:<20} {text:>20}"
+    else:
+        yield f"  {'':<20} {'as issued':>20} {'as it is':>20} {'difference':>20}"
+        rows = zip(_act_rows(before, issued.decimals), _act_rows(now, issued.decimals), strict=True)
+        for (name, was, was_number), (_, text, is_number) in rows:
+            by = "" if is_number is None or was_number is None else decimal_text(*_less(is_number, was_number))
+            yield f"  {name:<20} {was:>20} {text:>20} {by:>20}".rstrip()
+    if issued.reason:
+        yield f"No discount is due: {issued.reason}"
+    yield f"Prices and amounts in {issued.currency}"
+
+
+def _less(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
+    """Two numbers of the same decimals, one less the other."""
+    return one[0] - other[0], one[1]
+
+
+def _act_rows(act: Act, decimals: int) -> Iterator[tuple[str, str, tuple[int, int] | None]]:
+    """Name and text; with the number and its decimals, where a difference of it says something."""
+    yield "contract", act.contract, None
+    yield "month", act.month, None
+    yield "order", act.order, None
+    yield "volume", f"{decimal_text(act.volume_ml, VOLUME_DECIMALS)} m3", (act.volume_ml, VOLUME_DECIMALS)
+    yield "discount for 1 m3", decimal_text(act.discount_per_m3_minor, decimals), None
+    yield "price before", act.price_before, None
+    yield "price after", act.price_after, None
+    for name, minor in (
+        ("amount before", act.amount_before_minor),
+        ("amount after", act.amount_after_minor),
+        ("difference", act.difference_minor),
     ):
-        yield f"  {name:<20} {text:>20}"
-    yield f"Prices and amounts in {answer.currency}"
+        yield name, decimal_text(minor, decimals), (minor, decimals)
 
 
 def vat_lines(answer: VatAnswer) -> Iterator[str]:

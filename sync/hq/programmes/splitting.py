@@ -4,18 +4,20 @@ The engine gives a phone to the member who told it first. From a split on a sale
 that was named; what was posted stays. A plate needs none of this: events of its own release it. Knows no wire.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 
 import sqlalchemy as sa
 
 from controller.domain.programmes.books import Books
-from controller.domain.programmes.dates import LocalTime
+from controller.domain.programmes.dates import FIRST_YEAR, LAST_YEAR, LocalTime
+from controller.domain.programmes.events import Sale
+from controller.domain.programmes.folding import fold_phone as phone_of
 from controller.domain.programmes.members import Holder
-from controller.domain.tokens import fold_phone
+from controller.domain.tokens import fold_phone, mask_phone
 from sync.hq.programmes.deeds import check_signed
 from sync.hq.programmes.keeping import Keeping
-from sync.hq.programmes.ledger import ProgrammeLedger
+from sync.hq.programmes.ledger import NewEvent, ProgrammeLedger
 from sync.hq.programmes.office_asks import SharedToken, SplitAnswer, SplitAsk, TogetherAnswer
 from sync.hq.programmes.routing import HOLDER, PHONE
 from sync.hq.programmes.statements import DeskError
@@ -67,11 +69,6 @@ class Splits:
         return phones_split.c.programme == self._programme
 
 
-def mask_phone(phone: str) -> str:
-    """Its last four digits."""
-    return "*" * (len(phone) - 4) + phone[-4:]
-
-
 def split(db: sa.Connection, ledger: ProgrammeLedger, ask: SplitAsk, now_ms: int) -> SplitAnswer:
     """From a day on a phone is another's; the same again changes nothing. DeskError."""
     by, why = check_signed(ask.by, ask.why, "splits it")
@@ -79,11 +76,13 @@ def split(db: sa.Connection, ledger: ProgrammeLedger, ask: SplitAsk, now_ms: int
         phone = fold_phone(ask.phone)
     except ValueError as error:
         raise DeskError(
-            f"{ask.phone} is no phone (+, its country's code, digits). A plate is released by an event plate.sold or "
-            "plate.change, and is another's by the purchase that binds it"
+            f"{mask_phone(ask.phone)} is no phone (+, its country's code, digits). A plate is released by an event "
+            "plate.sold or plate.change, and is another's by the purchase that binds it"
         ) from error
     try:
         day = date.fromisoformat(ask.since)
+        if day.isoformat() != ask.since or not FIRST_YEAR <= day.year <= LAST_YEAR:
+            raise ValueError(ask.since)
     except ValueError as error:
         raise DeskError(f"--from: expected a day such as 2026-01-31, got {ask.since}") from error
     name, tokens = ledger.programme.name, ledger.programme.tokens
@@ -102,6 +101,22 @@ def split(db: sa.Connection, ledger: ProgrammeLedger, ask: SplitAsk, now_ms: int
     if not before:
         splits.keep(phone, from_ms, ask.to, by, why, now_ms)
     return SplitAnswer(mask_phone(phone), ask.to, day.isoformat())
+
+
+def check_split(db: sa.Connection, ledger: ProgrammeLedger, new: Sequence[NewEvent]) -> None:
+    """DeskError for a new sale by a phone that is somebody's by a split: the engine would give it to the first."""
+    splits, keeping = Splits(db, ledger.programme.name), Keeping(db, ledger.programme.name)
+    for each in new:
+        event = each.event
+        if not isinstance(event, Sale) or not event.phone or keeping.known([event.ref]):
+            continue
+        phone = phone_of(event.phone)
+        whose = splits.holder_of(PHONE + phone, each.at_ms)
+        if whose:
+            raise DeskError(
+                f"{event.ref}: {mask_phone(phone)} is {whose}'s from a split on: name the member in the place of the "
+                "phone. Nothing was entered"
+            )
 
 
 def together(books: Books, splits: Splits, now_ms: int) -> TogetherAnswer:

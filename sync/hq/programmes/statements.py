@@ -22,6 +22,7 @@ from sync.hq.programmes.asks import (
     ActAnswer,
     ActAsk,
     Correction,
+    IssueActAsk,
     IssueAsk,
     StatementAnswer,
     StatementAsk,
@@ -34,9 +35,9 @@ from sync.hq.programmes.ledger import ProgrammeLedger
 from sync.hq.programmes.vat import NoVatRate, Taxed, VatRate, by_rate
 
 FOR_EVER_MS = 1 << 62
-LATE, TAKEN_OFF, RATED_ANEW = "late", "reversed", "rated anew"
+LATE, GIVEN_BACK, TAKEN_OFF, RATED_ANEW = "late", "reversed", "taken off", "rated anew"
 """Why a statement that was issued is corrected."""
-_SALES = {LATE: 1, TAKEN_OFF: -1, RATED_ANEW: 0}
+_SALES = {LATE: 1, GIVEN_BACK: -1, TAKEN_OFF: -1, RATED_ANEW: 0}
 
 
 class DeskError(ValueError):
@@ -105,8 +106,8 @@ def masked(answer: Answer) -> Answer:
     return msgspec.structs.replace(answer, statement=told)
 
 
-def act(books: Books, holder: Holder, ask: ActAsk) -> ActAnswer:
-    """The act of price change of a closed month, or why there is none. DeskError."""
+def act(books: Books, holder: Holder, ask: ActAsk | IssueActAsk) -> ActAnswer:
+    """The act of price change of a closed month as it is known now, or why there is none. DeskError."""
     period = period_of(ask.period)
     if holder.kind != "contract" or holder.contract is None:
         raise DeskError(f"{ask.contract} is no contract with an account: there is no act")

@@ -218,6 +218,21 @@ issued = Table(
 )
 """Rebate statements that were issued, as they were: `answer` is JSON, with the text. `fingerprint`: of the text."""
 
+acts_issued = Table(
+    "programme_acts",
+    metadata,
+    Column("programme", String(64), primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("contract", String(256), nullable=False),
+    Column("period", String(16), nullable=False),
+    Column("issued_ms", BigInteger, nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Column("answer", LargeBinary, nullable=False),
+    Index("programme_acts_by_contract", "programme", "contract", "period"),
+    sqlite_with_rowid=False,
+)
+"""Acts of price change that were issued, and those that correct them, as `issued`."""
+
 oddities = Table(
     "programme_oddities",
     metadata,
