@@ -4,22 +4,24 @@ BIN := .venv/bin
 RUN_STAMP := .venv/run.stamp
 TEST_STAMP := .venv/test.stamp
 
-.PHONY: demo test check bench crash fuzz format lock clean
+.PHONY: demo test check lint bench crash fuzz format lock clean
 
 demo: $(RUN_STAMP)
 	$(BIN)/forecourt demo
 
 # A file of tests is one process's: what its tests share, such as a bench, is made once. In the order of the folders: files
 # of few tests are the slow ones, and must not all come last.
-test: check
+test: lint
 	$(BIN)/python -m pytest -q --numprocesses auto --dist loadfile --no-loadscope-reorder
 
-check: $(TEST_STAMP)
+check: lint
+	$(BIN)/python -m pytest -q tests/test_tidy.py
+
+lint: $(TEST_STAMP)
 	$(BIN)/ruff format --check -q .
 	$(BIN)/ruff check -q .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/python -m pytest -q tests/test_tidy.py
 
 # Prints PASS or MISS against each limit; a miss fails nothing, since it may be the machine's. See docs/benchmarks.md.
 bench: $(RUN_STAMP)
