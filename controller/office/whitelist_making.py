@@ -31,7 +31,7 @@ HEADQUARTERS_PUBLIC = "headquarters.pub"
 EXPECTED = (WhitelistError, keys.KeyFileError, OSError)
 """What a command says as a sentence."""
 
-_key_option = click.option(
+key_option = click.option(
     "--key",
     "key_path",
     type=click.Path(path_type=Path),
@@ -39,8 +39,21 @@ _key_option = click.option(
     show_default=True,
     help="What signs: made by keygen.",
 )
+currency_option = click.option(
+    "--currency", type=click.Choice(sorted(CURRENCIES)), required=True, help="Of the amounts."
+)
+zone_option = click.option("--time-zone", required=True, help="In which days begin, such as Europe/Istanbul.")
 EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 NEW_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+def way_of(list_key: Path, currency: str, time_zone: str) -> Way:
+    """How the rows of a list are to be read. KeyFileError for a key that cannot be used; ends at no time zone."""
+    try:
+        zone = ZoneInfo(time_zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        fail(f"{time_zone!r} is no time zone: expected one such as Europe/Istanbul")
+    return Way(keys.read_hex(list_key, keys.SECRET_BYTES), CURRENCIES[currency], zone)
 
 
 @click.command()
@@ -69,12 +82,12 @@ def keygen(folder: Path) -> None:
 
 
 @click.command()
-@_key_option
+@key_option
 @click.option(
     "--list-key", "list_key", type=EXISTING_FILE, required=True, help="The network's list.key, as all stations have it."
 )
-@click.option("--currency", type=click.Choice(sorted(CURRENCIES)), required=True, help="Of the amounts.")
-@click.option("--time-zone", required=True, help="In which days begin, such as Europe/Istanbul.")
+@currency_option
+@zone_option
 @click.option("--version", type=click.IntRange(1), required=True, help="Higher than that of the list before.")
 @click.argument("target", metavar="LIST", type=NEW_FILE)
 @click.argument("sources", metavar="FILE.csv|.jsonl...", type=EXISTING_FILE, nargs=-1, required=True)
@@ -89,11 +102,7 @@ def build(
 ) -> None:
     """Make a signed LIST for all stations from these files, whole or not at all."""
     try:
-        zone = ZoneInfo(time_zone)
-    except (ZoneInfoNotFoundError, ValueError):
-        fail(f"{time_zone!r} is no time zone: expected one such as Europe/Istanbul")
-    try:
-        way = Way(keys.read_hex(list_key, keys.SECRET_BYTES), CURRENCIES[currency], zone)
+        way = way_of(list_key, currency, time_zone)
         with progress_bar() as progress:
             header = build_list(target, sources, way, version, now_ms(), signer_of(key_path).sign, progress)
     except EXPECTED as error:
@@ -102,7 +111,7 @@ def build(
 
 
 @click.command()
-@_key_option
+@key_option
 @click.argument("old", metavar="OLD", type=EXISTING_FILE)
 @click.argument("new", metavar="NEW", type=EXISTING_FILE)
 @click.argument("target", metavar="DELTA", type=NEW_FILE)
@@ -112,7 +121,7 @@ def delta(key_path: Path, old: Path, new: Path, target: Path) -> None:
 
 
 @click.command()
-@_key_option
+@key_option
 @click.argument("source", metavar="LIST", type=EXISTING_FILE)
 @click.argument("digests_path", metavar="DIGESTS", type=EXISTING_FILE)
 @click.argument("target", metavar="REPAIR", type=NEW_FILE)

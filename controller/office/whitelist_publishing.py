@@ -5,23 +5,24 @@ a time; what one that was broken off has left is never given to a station. Knows
 """
 
 from pathlib import Path
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from controller import keys
 from controller.domain.list_parts import DELTA_NAME, LIST_NAME, Header, Verify
-from controller.domain.quantities import CURRENCIES
 from controller.office.whitelist_making import (
     EXISTING_FILE,
     EXPECTED,
-    HEADQUARTERS_KEY,
+    currency_option,
     fail,
+    key_option,
     now_ms,
     progress_bar,
     signer_of,
     verifier,
+    way_of,
+    zone_option,
 )
 from controller.store.whitelist_file import WhitelistError, changing, sync_to_disk
 from controller.store.whitelist_import import Progress, Way
@@ -34,14 +35,7 @@ DELTAS_KEPT = 100
 
 
 @click.command()
-@click.option(
-    "--key",
-    "key_path",
-    type=click.Path(path_type=Path),
-    default=Path(HEADQUARTERS_KEY),
-    show_default=True,
-    help="What signs: made by keygen.",
-)
+@key_option
 @click.option(
     "--list-key",
     "list_key",
@@ -50,8 +44,8 @@ DELTAS_KEPT = 100
     show_default=True,
     help="The network's list.key, as all stations have it.",
 )
-@click.option("--currency", type=click.Choice(sorted(CURRENCIES)), required=True, help="Of the amounts.")
-@click.option("--time-zone", required=True, help="In which days begin, such as Europe/Istanbul.")
+@currency_option
+@zone_option
 @click.option("--version", type=click.IntRange(1), help="The list's version; without it, one more than the last.")
 @click.argument("folder", metavar="FOLDER", type=click.Path(file_okay=False, path_type=Path))
 @click.argument("sources", metavar="FILE.csv|.jsonl...", type=EXISTING_FILE, nargs=-1, required=True)
@@ -66,11 +60,7 @@ def publish(
 ) -> None:
     """Put the next list of these files, and what changed, into FOLDER, from which stations fetch them."""
     try:
-        zone = ZoneInfo(time_zone)
-    except (ZoneInfoNotFoundError, ValueError):
-        fail(f"{time_zone!r} is no time zone: expected one such as Europe/Istanbul")
-    try:
-        way = Way(keys.read_hex(list_key, keys.SECRET_BYTES), CURRENCIES[currency], zone)
+        way = way_of(list_key, currency, time_zone)
         signer = signer_of(key_path)
         folder.mkdir(parents=True, exist_ok=True)
         # Beside the folder: in it stands nothing but what stations may fetch.
