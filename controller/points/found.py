@@ -41,6 +41,8 @@ def as_delivered(
         elif None in (event.totaliser_ml, last.totaliser_after_ml) or event.totaliser_ml == last.totaliser_after_ml:
             # A second delivery of the very same volume moves the totaliser on; only without one must the values do.
             return None
+        elif authorised is None and not _moved(how, event, last.totaliser_after_ml):
+            return None  # by less than that volume: the counter jumped while the pump showed the booked one
     if authorised is None or event.nozzle == authorised.nozzle or moved or event.nozzle_told:
         return event
     # Only the authorised nozzle was allowed to give anything. Its own totaliser was not read: it must stand there.

@@ -5,12 +5,15 @@ the same words as other programs for serial ports use. Knows no port, no file an
 """
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
 LAST_PORT = 65_535
 EXPECTED = "expected rfc2217://HOST:PORT or socket://HOST:PORT"
+_MEANT = re.compile(r"(?:rfc2217|socket):.*|[^/]*:\d+", re.IGNORECASE | re.DOTALL)
+"""What no device is called: somebody meant a server."""
 
 
 class BadAddress(ValueError):
@@ -42,16 +45,38 @@ def net_address(text: str) -> NetAddress | None:
     """The address in a line's `port`; None if it is the path of a device. `BadAddress` if it is a URL that cannot
     be used."""
     if "://" not in text:
+        if _MEANT.fullmatch(text):
+            raise BadAddress(f"{text!r}: {EXPECTED}, or the path of a device")
         return None
     try:
         parts = urlsplit(text)
         host, port = parts.hostname, parts.port
     except ValueError as error:
-        raise BadAddress(f"{text!r}: {EXPECTED} ({error})") from error
+        bare = "[" not in text and text.count(":") > 2
+        why = "an IPv6 address stands in brackets, as socket://[::1]:4001" if bare else error
+        raise BadAddress(f"{text!r}: {EXPECTED} ({why})") from error
     if parts.scheme not in ("rfc2217", "socket"):
         raise BadAddress(f"{text!r}: {EXPECTED}, or the path of a device")
     if not host or not port:
         raise BadAddress(f"{text!r}: {EXPECTED}, with the port's number, 1 to {LAST_PORT}")
     if parts.path not in ("", "/") or parts.query or parts.fragment or parts.username is not None:
         raise BadAddress(f"{text!r}: {EXPECTED}, and nothing besides: the line's settings have keys of their own")
+    if not _can_be(host):
+        raise BadAddress(f"{text!r}: {EXPECTED}, and {host!r} is no address and no name of a machine")
     return NetAddress("rfc2217" if parts.scheme == "rfc2217" else "socket", host, port)
+
+
+def _can_be(host: str) -> bool:
+    """An address, or what may be a name: a name that nobody could know is better told before it is looked up."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        pass
+    else:
+        return True
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        return False
+    last = host.rstrip(".").rpartition(".")[2]
+    return host.isprintable() and " " not in host and not last.isdecimal()

@@ -133,7 +133,7 @@ class NetLinePort(StreamPort, asyncio.Protocol):
             if reply and self._transport is not None:
                 self._transport.write(reply)
             if self._telnet.refused:
-                self._refuse(f"{self._telnet.refused}: set baud and framing of the line to what it can")
+                self._refuse(self._telnet.refused)
                 self.close()
             elif self._telnet.ready and not self._ready.done():
                 self._ready.set_result(None)

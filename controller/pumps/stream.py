@@ -10,12 +10,14 @@ import errno
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
-from controller.domain.seams import Clock, Timer
+from controller.domain.seams import US_PER_S, Clock, Timer
 from controller.pumps.core import LineSettings, Turn
 from controller.pumps.echo import Echo
 
 ANSWER_BYTES_MAX = 1_024
 """Far above any protocol's answer: a converter that never falls silent must not hold the line."""
+ANSWER_US_MAX = 15 * US_PER_S
+"""Nor one that says a byte from time to time: no answer takes so long, with the longest silences in it."""
 SILENCE_TRIES_MAX = 3
 """Likewise: after so many disturbed silences we speak all the same, and the pumps fall silent by their own rules."""
 
@@ -46,6 +48,8 @@ class StreamPort(ABC):
         self._turn: Turn | None = None
         self._ended: asyncio.Future[None] | None = None
         self._timer: Timer | None = None
+        self._latest_us = 0
+        """The turn ends then at the latest."""
         self._news = asyncio.Event()
         self._quiet_since_us = self._now()
 
@@ -106,7 +110,9 @@ class StreamPort(ABC):
             return b""
         self._turn = turn
         self._ended = self._loop.create_future()
-        self._wait_until(sent_us + turn.window_us + self._slack_us)
+        window_us = sent_us + turn.window_us + self._slack_us
+        self._latest_us = window_us + ANSWER_US_MAX
+        self._wait_until(window_us)
         try:
             await self._ended
         finally:
@@ -158,7 +164,7 @@ class StreamPort(ABC):
         turn = self._turn
         if turn is None:
             return
-        until_us = self._quiet_since_us + turn.silence_us + self._slack_us
+        until_us = min(self._quiet_since_us + turn.silence_us + self._slack_us, self._latest_us)
         if self._buffer and until_us > self._now():
             self._wait_until(until_us)
         else:

@@ -38,7 +38,7 @@ class Com(IntEnum):
 class Rfc2217Client:
     """One connection. Send `greeting`, give `receive` what comes; the line is ours once `ready`.
 
-    `refused` says in words why it never will be; empty otherwise.
+    `refused` says in words why it never will be, and what to do; empty otherwise.
     """
 
     def __init__(self, settings: LineSettings) -> None:
@@ -130,7 +130,7 @@ class Rfc2217Client:
             case 251:
                 self._say(DO if option in THEIRS else DONT, option)
             case 254 if option == COM_PORT:
-                self.refused = "it speaks telnet, and sets no speed of a serial port (RFC 2217)"
+                self.refused = "it speaks telnet, and sets no speed of a serial port: set it to RFC 2217"
             case 254 | 252:
                 self._say(WONT if verb == DONT else DONT, option)
 
@@ -159,7 +159,8 @@ class Rfc2217Client:
         if value == number:
             self._owed.discard(com)
         else:
-            self.refused = f"it set {_text(com, value)} where {_text(com, number)} was asked for"
+            said, asked = _text(com, value), _text(com, number)
+            self.refused = f"it set {said} where {asked} was asked for: set baud and framing of the line to what it can"
 
 
 def _text(command: Com, value: int) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import re
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -247,7 +248,7 @@ def no_com_port(data: bytes) -> bytes:
             another_speed,
             "it set 9600 baud where 5787 baud was asked for: set baud and framing of the line to what it can",
         ),
-        (no_com_port, "it speaks telnet, and sets no speed of a serial port (RFC 2217)"),
+        (no_com_port, "it speaks telnet, and sets no speed of a serial port: set it to RFC 2217"),
         (lambda _: b"\xff\xfb\x03", "it does not say that it has set the line: see whether it is set to RFC 2217"),
     ],
 )
@@ -260,7 +261,9 @@ def test_a_server_that_does_not_set_the_line_is_a_sentence(
         async with server(answer) as number:
             with pytest.raises(PortError) as caught:
                 await port_at(number, settings=line_settings("two-wire", None)).connect()
-            assert str(caught.value).startswith(f"port rfc2217://{HOST}:{number}: {said}")
+            text = str(caught.value)
+            assert text.startswith(f"port rfc2217://{HOST}:{number}: {said}")
+            assert ("set baud" in text) is ("set baud" in said), "what to do is of this cause"
 
     asyncio.run(asyncio.wait_for(main(), DEADLINE_S))
 
@@ -304,6 +307,61 @@ def test_a_connection_that_ends_in_a_turn_ends_the_turn() -> None:
                     await port.transact(turn)
             port.close()
             port.close()
+
+    asyncio.run(asyncio.wait_for(main(), DEADLINE_S))
+
+
+def test_a_server_that_takes_each_connection_and_ends_it_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another program has its port, and it takes one only."""
+    monkeypatch.setattr("controller.pumps.line.REOPEN_US", 1_000)
+
+    async def main() -> None:
+        texts: list[str | None] = []
+        taken, enough = [], asyncio.Event()
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            taken.append(writer)
+            if len(taken) == 5:
+                enough.set()
+
+        async with tcp_server(serve) as number:
+            core, clock = pump("dart")[0], MachineClock()
+            schedule = LineSchedule({1: core})
+            runner = LineRunner(
+                schedule, None, clock, lambda *_: None, lambda: port_at(number, "socket"), on_port=texts.append
+            )
+            running = asyncio.create_task(runner.run())
+            await enough.wait()
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+        assert len(texts) == 1
+        assert "the connection ended" in str(texts[0])
+
+    asyncio.run(asyncio.wait_for(main(), DEADLINE_S))
+
+
+def test_what_stands_in_the_way_is_told_anew_when_it_is_something_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("controller.pumps.line.REOPEN_US", 1_000)
+
+    async def main() -> None:
+        texts: list[str | None] = []
+        reasons = iter(["no power", "no power", "no cable", "no cable", "no power"])
+        told = asyncio.Event()
+
+        def open_port() -> LinePort:
+            reason = next(reasons, None)
+            if reason is None:
+                told.set()
+            raise PortError(errno.EIO, reason or "no power")
+
+        runner = LineRunner(
+            LineSchedule({1: pump("dart")[0]}), None, MachineClock(), lambda *_: None, open_port, on_port=texts.append
+        )
+        running = asyncio.create_task(runner.run())
+        await told.wait()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        assert texts == ["no power", "no cable", "no power"]
 
     asyncio.run(asyncio.wait_for(main(), DEADLINE_S))
 
@@ -403,9 +461,13 @@ def test_bytes_without_an_end_are_not_kept() -> None:
     [
         ("/dev/ttyUSB0", None),
         ("bench/line", None),
+        ("/dev/serial/by-path/pci-0000:00:14.0-usb-0:1:1.0-port0", None),
+        ("/dev/serial/by-path/platform-usb-0:1", None),
         ("rfc2217://10.0.0.5:4001", NetAddress("rfc2217", "10.0.0.5", 4_001)),
         ("socket://moxa.station:950/", NetAddress("socket", "moxa.station", 950)),
         ("socket://[::1]:4001", NetAddress("socket", "::1", 4_001)),
+        ("socket://[fe80::1%eth0]:4001", NetAddress("socket", "fe80::1%eth0", 4_001)),
+        ("socket://möxa-7:4001", NetAddress("socket", "möxa-7", 4_001)),
     ],
 )
 def test_a_port_is_a_path_or_a_url(text: str, where: NetAddress | None) -> None:
@@ -425,10 +487,19 @@ def test_a_port_is_a_path_or_a_url(text: str, where: NetAddress | None) -> None:
         ("socket://10.0.0.5:east", "could not be cast"),
         ("rfc2217://10.0.0.5:4001?timeout=3", "and nothing besides"),
         ("rfc2217://me@10.0.0.5:4001", "and nothing besides"),
+        ("socket://10.0.0.300:4001", "no address and no name"),
+        ("socket://my moxa:4001", "no address and no name"),
+        (f"socket://{'a' * 64}:4001", "no address and no name"),
+        ("socket://moxa..station:4001", "no address and no name"),
+        ("socket://fe80::1:4001", r"an IPv6 address stands in brackets, as socket://[::1]:4001"),
+        ("socket:10.0.0.5:4001", "expected rfc2217://HOST:PORT or socket://HOST:PORT"),
+        ("rfc2217:/10.0.0.5:4001", "expected rfc2217://HOST:PORT or socket://HOST:PORT"),
+        ("10.0.0.5:4001", "expected rfc2217://HOST:PORT or socket://HOST:PORT"),
+        ("[::1]:4001", "expected rfc2217://HOST:PORT or socket://HOST:PORT"),
     ],
 )
 def test_a_url_that_is_none_is_refused_by_the_file(text: str, said: str) -> None:
-    with pytest.raises(BadAddress, match=said):
+    with pytest.raises(BadAddress, match=re.escape(said)):
         net_address(text)
     file = template(simulated=False).replace('port = "/dev/ttyUSB0"', f'port = "{text}"')
     with pytest.raises(ConfigError, match=r"lines\[0\]\.port: ") as caught:

@@ -11,6 +11,8 @@ TRIES_MAX = 6
 """Once, and five retries."""
 TRIES_KEPT = 3
 """Of those, as many without a look at the status in between, which may end what the pump holds."""
+POLLS_BEFORE_LEAVE = 3
+"""A cleared delivery goes when another pump is polled; where there is none, any command makes it go."""
 
 
 class Ask(Enum):

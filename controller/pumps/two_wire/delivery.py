@@ -10,7 +10,7 @@ state), then nothing is said but the same question again until `Clear` comes, ea
 Knows what is wanted and not how it is asked: no link, no tries, no clock, port or journal.
 """
 
-from controller.pumps.two_wire.asking import Ask, Wish
+from controller.pumps.two_wire.asking import POLLS_BEFORE_LEAVE, Ask, Wish
 from controller.pumps.two_wire.blocks import GradeTotals, Transaction
 from controller.pumps.two_wire.errands import Errands
 from controller.pumps.two_wire.frame import Status
@@ -37,9 +37,6 @@ from controller.pumps.words import (
     Suspended,
     Totals,
 )
-
-POLLS_BEFORE_LEAVE = 3
-"""A cleared delivery goes when another pump is polled; where there is none, any command makes it go."""
 
 
 class Delivery:
@@ -204,7 +201,8 @@ class Delivery:
     def _wish_at_rest(self) -> Wish | None:
         if self.reading.lacks_totals and (self._owes_totals or self.state is Status.CALL):
             return Wish(Ask.TOTALS)
-        return self.errands.wish(self.state)
+        looks_back = self.settings.old_board and self.state is Status.OFF and self.reading.lacks_older
+        return self.errands.wish(self.state) or (Wish(Ask.TRANSACTION) if looks_back else None)
 
     def authorise_goes_out(self) -> Authorise:
         """The order that is sent now: from here on the pump may have taken it."""
@@ -237,7 +235,7 @@ class Delivery:
                 self.telling.fault("no_transaction", "the pump does not give the delivery's values")
                 # While it shows the end of a delivery it holds it, and will give it yet.
                 if self.state not in ENDED:
-                    self.reading.no_transaction(patient=self.phase is Phase.FINISHING)
+                    self.reading.no_transaction(patient=self.phase in (Phase.FINISHING, Phase.CHECKING))
             case Ask.MONEY:
                 self.reading.polls_without_money = POLLS_AFTER_VAIN
             case Ask.AUTHORISE:

@@ -71,6 +71,8 @@ class Reading:
     """So often was it asked for in vain, in all tries."""
     transaction_vain: bool = False
     """It does not say it (any more), and holds no delivery."""
+    older: Transaction | None = None
+    """What it said of the delivery before this one; None if that is not known."""
 
     def __post_init__(self) -> None:
         self.nozzle = self._only()
@@ -110,6 +112,8 @@ class Reading:
         self.nozzle = nozzles[0] if len(set(nozzles)) == 1 else self._only()
         self.money = self.money_rose = 0
         self.polls_without_money = POLLS_WITHOUT_MONEY
+        if self.transaction is not None:
+            self.older = self.transaction if self.final else None
         self.transaction = None
         self.final = self.final_held = self.transaction_vain = self.unfinished = False
         self.transaction_rounds = 0
@@ -143,6 +147,17 @@ class Reading:
     def said_all(self) -> bool:
         """Nothing more is to be heard of the transaction."""
         return self.final or self.transaction_vain
+
+    @property
+    def lacks_older(self) -> bool:
+        """What it would say of its last delivery is not known, and was not asked for in vain."""
+        return self.older is None and not self.said_all
+
+    @property
+    def _is_new(self) -> bool:
+        """What it says of its last delivery is not what it said of the one before. One that forgot says zeros."""
+        said, older = self.transaction, self.older
+        return self.final and said is not None and older is not None and said.volume > 0 and said != older
 
     def price(self, nozzle: int) -> int:
         """The pump's price of a nozzle; 0 if it is not known."""
@@ -210,16 +225,16 @@ class Reading:
     def found(self, *, held: bool = False) -> Values | None:
         """A delivery that the pump did not tell by itself; None if its totals do not say what ran.
 
-        The transaction counts if it agrees with the totals within a step of both; else it is an older one, and the
-        totals of volume and money say what ran. `held`: the pump has shown that it held one, so what it said once is
-        better than nothing.
+        The transaction counts if it agrees with the totals within a step of both, or is known to be a new one: then
+        a counter was changed. Else it is an older one, and the totals of volume and money say what ran. `held`: the
+        pump has shown that it held one, so what it said once is better than nothing.
         """
         rises, ran = self.rises(), self.settings.amount_minor(self.money)
         said = self.told(self.transaction) if (self.final or held) and self.transaction is not None else None
         if rises:
             nozzle = self.nozzle if self.nozzle in rises else max(rises, key=rises.__getitem__)
             volume_ml = self.settings.total_ml(rises[nozzle])
-            if said is not None and said.nozzle == nozzle and self._agrees(said, rises[nozzle]):
+            if said is not None and (self._is_new or (said.nozzle == nozzle and self._agrees(said, rises[nozzle]))):
                 return said
             found = Values(nozzle, volume_ml, self._money_ran(nozzle, volume_ml), self.price(nozzle))
             stuck = self.money_rose >= MONEY_ROSE_MIN and found.amount_minor < ran
@@ -244,6 +259,8 @@ class Reading:
 
     def completed(self, token: int, values: Values, *, at_start: bool) -> Completed:
         """A delivery as it is told; the pump keeps its nozzle with it."""
+        if self.transaction_vain or (values.volume_ml and not self.final):
+            self.older = None
         return Completed(
             token,
             values.nozzle,

@@ -417,3 +417,84 @@ def test_one_word_of_money_that_nobody_fuelled_for_makes_no_sale_of_an_older_one
     b.heal()
     b.twin.head.hang_up(b.now_us)
     assert b.until(Completed).volume_ml == 0
+
+
+def jumps(b: TwoWireBench, want_ml: int, by_ml: int, *, hung_up: bool = True) -> Completed:
+    """A sale in which the counter jumps."""
+    deliver(b, want_ml)
+    b.twin.head.jump_totaliser(1, by_ml, b.now_us)
+    b.twin.head.hang_up(b.now_us)
+    done = b.until(Completed)
+    b.submit(Clear(done.clear_token))
+    b.until(Idle)
+    return done
+
+
+@pytest.mark.parametrize("by_ml", [700, -700, 9_000_000])
+@pytest.mark.parametrize("before_ml", [0, 3_000], ids=["first", "second"])
+def test_an_old_board_whose_counter_jumps_in_a_sale_is_believed_its_own_words(by_ml: int, before_ml: int) -> None:
+    b = old()
+    b.until(Idle)
+    b.run(10)
+    if before_ml:
+        b.submit(Clear(sale(b, before_ml).clear_token))
+        b.until(Idle)
+    done = jumps(b, 5_000, by_ml)
+    assert (done.volume_ml, done.amount_minor) == (5_000, 21_895)
+    assert done.totaliser_ml == 1_005_000 + before_ml + by_ml
+    assert not b.all(LinkFault)
+
+
+@pytest.mark.parametrize("says", ["the sale before", "nothing"])
+def test_an_old_board_that_does_not_tell_its_sale_is_believed_its_totals(says: str) -> None:
+    b = old()
+    b.until(Idle)
+    b.submit(Clear(sale(b, 3_000).clear_token))
+    b.until(Idle)
+    before = b.twin._transaction if says == "the sale before" else Transaction(1, Level.FIRST, 0, 0, 0)
+    deliver(b, 5_000)
+    b.twin.head.hang_up(b.now_us)
+    while b.core.phase is not Phase.CHECKING:
+        b.step()
+    b.twin._transaction = before
+    assert b.until(Completed).volume_ml == 5_000
+
+
+def test_an_old_board_is_asked_for_its_last_delivery_at_rest_and_not_for_ever() -> None:
+    b = old()
+    b.until(Idle)
+    b.run(10)
+    asked = b.twin.log.count(Command.TRANSACTION)
+    assert asked == 2, "its check sum has four bits"
+    b.run(50)
+    assert b.twin.log.count(Command.TRANSACTION) == asked
+    assert b.core.quiet_turn(b.now_us) is not None
+    b.restart_controller()
+    b.to_core = lambda data: b"" if b.sent[-1] == b"\x41" else data
+    b.until(Idle)
+    b.run(100)
+    assert b.core.quiet_turn(b.now_us) is not None, "one that does not answer is left alone"
+
+
+def test_an_old_board_with_a_bad_line_after_its_sale_is_asked_again() -> None:
+    """Only blocks have a check sum: five and twenty of them are damaged, one after the other."""
+    b = old()
+    b.until(Idle)
+    b.run(10)
+    bad = 25
+
+    def damaged(data: bytes) -> bytes:
+        nonlocal bad
+        if len(data) < TRANSACTION_WORDS or not bad:
+            return data
+        bad -= 1
+        return data[:-2] + bytes((data[-2] ^ 1, data[-1]))
+
+    b.to_core = damaged
+    done = sale(b, 5_000)
+    assert (done.volume_ml, done.amount_minor) == (5_000, 21_895)
+    b.submit(Clear(done.clear_token))
+    b.until(Idle)
+    assert bad == 0
+    again = sale(b, 2_000)
+    assert (again.volume_ml, again.totaliser_ml) == (2_000, 1_007_000)
