@@ -148,11 +148,13 @@ class DoomedPoint(FuellingPoint):
     """Ends when fuel is seen to run."""
 
     def post(self, message: words.PumpEvent | TokenShown | CardRejected) -> None:
-        # A slow machine may see nothing of a delivery but its end: its fuel has run, and no row says so yet.
-        if self.number == POINT and isinstance(message, words.Fuelling | words.Completed) and message.volume_ml:
+        # A slow machine may see nothing of a delivery but its end: its fuel has run, and no row says so yet. Not so one
+        # that the pump still shows at the start: that is the sale of the life before.
+        ends = isinstance(message, words.Completed) and not message.at_start
+        if self.number == POINT and (ends or (isinstance(message, words.Fuelling) and message.volume_ml)):
             doom.fuelling = True
             doom.comes(FUELLING)
-            if isinstance(message, words.Completed) and doom.waits_for_a_checkpoint:
+            if ends and doom.waits_for_a_checkpoint:
                 return  # else the sale might be over before the next one is written
         super().post(message)
 
