@@ -10,9 +10,9 @@ demo: $(RUN_STAMP)
 	$(BIN)/forecourt demo
 
 # A file of tests is one process's: what its tests share, such as a bench, is made once. In the order of the folders: files
-# of few tests are the slow ones, and must not all come last.
+# of few tests are the slow ones, and must not all come last. One process more than cores: many wait for a pump or a card.
 test: lint
-	$(BIN)/python -m pytest -q --numprocesses auto --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -q --numprocesses $$(($$(nproc) + 1)) --dist loadfile --no-loadscope-reorder
 
 check: lint
 	$(BIN)/python -m pytest -q tests/test_tidy.py
