@@ -7,33 +7,16 @@ import asyncio
 import logging
 import sys
 from pathlib import Path
-from typing import NoReturn
 
 import click
 
-from controller.config import ConfigError, StationConfig, load
 from controller.daemon import CannotRun, LinkFactory, run_station
 from controller.event_loop import StationLoop
 from controller.install import CONFIG_FILE, PUBLIC_KEY, TILLS, FolderInUse, install, template
 from controller.keys import SECRET_BYTES, KeyFileError, read_hex
 from controller.machine import MachineRandomness
 from controller.office.manager_commands import allot, release_purse, reset_odometer, unlock_pin, unreserve
-
-_config_option = click.option(
-    "--config", "path", type=click.Path(path_type=Path), default=Path(CONFIG_FILE), show_default=True
-)
-
-
-def _fail(text: str) -> NoReturn:
-    click.echo(text, err=True)
-    raise SystemExit(1)
-
-
-def _load(path: Path) -> StationConfig:
-    try:
-        return load(path)
-    except ConfigError as error:
-        _fail(str(error))
+from controller.office.station_file import config_option, fail, load_station
 
 
 @click.group()
@@ -62,7 +45,7 @@ def init(folder: Path, simulated: bool, list_key: Path | None) -> None:
             list_key=None if list_key is None else read_hex(list_key, SECRET_BYTES),
         )
     except (FolderInUse, KeyFileError, OSError) as error:
-        _fail(str(error))
+        fail(str(error))
     click.echo(f"{folder / CONFIG_FILE} and {folder / 'keys'} written. Next:")
     click.echo(f"  edit {folder / CONFIG_FILE}")
     click.echo(f"  forecourt hq enrol STATION_ID {folder / 'keys' / PUBLIC_KEY}     (at headquarters)")
@@ -71,14 +54,14 @@ def init(folder: Path, simulated: bool, list_key: Path | None) -> None:
 
 
 @station.command()
-@_config_option
+@config_option
 @click.option("--simulation", is_flag=True, help="Run a simulated station; refuses real serial ports.")
 @click.pass_obj
 def run(make_link: LinkFactory, path: Path, simulation: bool) -> None:
     """Run the station until SIGTERM."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    config = _load(path)
+    config = load_station(path)
     mark = "SIMULATION " if simulation else ""
 
     def ready(url: str) -> None:
@@ -88,7 +71,7 @@ def run(make_link: LinkFactory, path: Path, simulation: bool) -> None:
         with asyncio.Runner(loop_factory=StationLoop) as runner:
             runner.run(run_station(config, simulation=simulation, make_link=make_link, ready=ready))
     except CannotRun as error:
-        _fail(str(error))
+        fail(str(error))
 
 
 station.add_command(allot)

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import IO, Any
 from zoneinfo import ZoneInfo
 
 import click
 
 from controller import keys
-from controller.config import ConfigError, StationConfig, load
+from controller.config import StationConfig
 from controller.domain import explain as explanation
 from controller.domain.explain_quote import explain_quote
 from controller.domain.programme_records import Quoted, RulesTaken
@@ -21,8 +21,8 @@ from controller.domain.records import Body, DamagedRow, Record
 from controller.domain.seams import MS_PER_S
 from controller.domain.selection import Selection, token_of
 from controller.domain.tokens import KEY_BYTES, TokenKind, check_card_number, fold_plate, token_key
-from controller.install import CONFIG_FILE
 from controller.office.journal_text import csv_head, csv_lines, json_line
+from controller.office.station_file import config_option, fail, load_station
 from controller.store import checkpoint
 from controller.store import journal as journal_file
 from controller.store.checkpoint import CheckpointFile
@@ -34,27 +34,11 @@ READ_CHUNK = 1_000
 KINDS = sorted(str(kind.__struct_config__.tag) for kind in Record.__args__)
 _BY_KEY = "key:"
 
-_config_option = click.option(
-    "--config", "path", type=click.Path(path_type=Path), default=Path(CONFIG_FILE), show_default=True
-)
-
-
-def _fail(text: str) -> NoReturn:
-    click.echo(text, err=True)
-    raise SystemExit(1)
-
-
-def _load(path: Path) -> StationConfig:
-    try:
-        return load(path)
-    except ConfigError as error:
-        _fail(str(error))
-
 
 def _file_of(config: StationConfig) -> Path:
     file = config.data / journal_file.FILE_NAME
     if not file.exists():
-        _fail(f"{file}: there is no journal yet: the station makes one when it runs")
+        fail(f"{file}: there is no journal yet: the station makes one when it runs")
     return file
 
 
@@ -86,7 +70,7 @@ def _selection(
 ) -> Selection:  # fmt: skip
     card, plate = tokens
     if card and plate:
-        _fail("--card and --plate: ask for one of them")
+        fail("--card and --plate: ask for one of them")
     key = None
     if card is not None:
         key = _key_of(config, card, TokenKind.CARD)
@@ -101,7 +85,7 @@ def _moment(text: str, zone: ZoneInfo) -> int:
     try:
         typed = datetime.fromisoformat(text)
     except ValueError:
-        _fail(f"{text!r} is no time: write 2026-03-01 or 2026-03-01T14:30, as the station's clock shows it")
+        fail(f"{text!r} is no time: write 2026-03-01 or 2026-03-01T14:30, as the station's clock shows it")
     return round((typed if typed.tzinfo else typed.replace(tzinfo=zone)).timestamp()) * MS_PER_S
 
 
@@ -110,7 +94,7 @@ def _key_of(config: StationConfig, text: str, kind: TokenKind) -> bytes:
         value = check_card_number(text) if kind is TokenKind.CARD else fold_plate(text)
         return token_key(keys.list_key(config.keys), kind, value)
     except (ValueError, keys.KeyFileError) as error:
-        _fail(str(error))
+        fail(str(error))
 
 
 def _rows(store: Journal, chosen: Selection, last: int | None) -> Iterator[Body]:
@@ -121,13 +105,13 @@ def _rows(store: Journal, chosen: Selection, last: int | None) -> Iterator[Body]
             try:
                 body = store.opened(row)
             except DamagedRow as error:
-                _fail(f"row {after}: {error}. Keep the file, and see docs/recovery.md")
+                fail(f"row {after}: {error}. Keep the file, and see docs/recovery.md")
             if chosen.takes(body):
                 yield body
 
 
 @journal.command()
-@_config_option
+@config_option
 @_filters
 def show(
     path: Path,
@@ -140,18 +124,18 @@ def show(
     last: int | None,
 ) -> None:
     """Print rows as JSON, one a line. The station may run."""
-    config = _load(path)
+    config = load_station(path)
     chosen = _selection(config, kinds, pump, (card, plate), (begin, end))
     try:
         with readable(_file_of(config)) as store:
             for body in _rows(store, chosen, last):
                 click.echo(json_line(body))
     except JournalError as error:
-        _fail(str(error))
+        fail(str(error))
 
 
 @journal.command()
-@_config_option
+@config_option
 @_filters
 @click.option("--format", "form", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True)
 @click.option(
@@ -174,7 +158,7 @@ def export(
     output: IO[str],
 ) -> None:
     """Write rows into a file, as JSON lines or as a table (CSV). The station may run."""
-    config = _load(path)
+    config = load_station(path)
     chosen = _selection(config, kinds, pump, (card, plate), (begin, end))
     count = 0
     try:
@@ -189,25 +173,25 @@ def export(
                 else:
                     output.writelines(json_line(body) + "\n" for body in bodies)
     except JournalError as error:
-        _fail(str(error))
+        fail(str(error))
     except OSError as error:
-        _fail(f"{output.name} cannot be written ({error.strerror}): make room, or name another file")
+        fail(f"{output.name} cannot be written ({error.strerror}): make room, or name another file")
     click.echo(f"{count} rows", err=True)
 
 
 @journal.command()
-@_config_option
+@config_option
 def verify(path: Path) -> None:
     """Check every row against the one before it. The station may run."""
     try:
-        with readable(_file_of(_load(path))) as store:
+        with readable(_file_of(load_station(path))) as store:
             click.echo(f"{store.verify()} rows, each follows the one before it. Head: {store.head_hash.hex()}")
     except JournalError as error:
-        _fail(str(error))
+        fail(str(error))
 
 
 @journal.command()
-@_config_option
+@config_option
 @click.argument("seq", type=click.IntRange(1))
 def explain(path: Path, seq: int) -> None:
     """Make the decision of row SEQ again, from what the row alone says, and tell each step. The station may run.
@@ -216,17 +200,17 @@ def explain(path: Path, seq: int) -> None:
     answer is not the one in the journal.
     """
     try:
-        with readable(_file_of(_load(path))) as store:
+        with readable(_file_of(load_station(path))) as store:
             row = store.row_at(seq)
             if row is None:
-                _fail(f"there is no row {seq}: the last one is {store.head_seq}")
+                fail(f"there is no row {seq}: the last one is {store.head_seq}")
             body = store.opened(row)
             if isinstance(body.record, Quoted):
                 explained = explain_quote(body, _rules_of(store, body.record.version))
             else:
                 explained = explanation.explain(body)
     except (DamagedRow, JournalError, explanation.NotADecision) as error:
-        _fail(f"row {seq}: {error}")
+        fail(f"row {seq}: {error}")
     for line in explained.lines:
         click.echo(line)
     if not explained.same:
@@ -240,7 +224,7 @@ def _rules_of(store: Journal, version: str) -> RulesTaken | None:
 
 
 @journal.command()
-@_config_option
+@config_option
 @click.option(
     "--subject",
     required=True,
@@ -249,7 +233,7 @@ def _rules_of(store: Journal, version: str) -> RulesTaken | None:
 )
 def erase(path: Path, subject: str) -> None:
     """Make unreadable what the journal shows of a person. The chain stays whole; the station must not run."""
-    config = _load(path)
+    config = load_station(path)
     key = _subject(config, subject)
     file = _file_of(config)
     shown = {True: 0, False: 0}
@@ -265,9 +249,9 @@ def erase(path: Path, subject: str) -> None:
         finally:
             store.close()
     except JournalBusy as error:
-        _fail(f"{error}, erase, and start it again")
+        fail(f"{error}, erase, and start it again")
     except (JournalError, OSError) as error:
-        _fail(str(error))
+        fail(str(error))
     click.echo(f"{shown[True]} rows show nothing of it any more. The chain is whole. Head: {store.head_hash.hex()}")
     if shown[False]:
         click.echo(f"{shown[False]} rows of before there were seals show it masked, and always will")
@@ -280,7 +264,7 @@ def _subject(config: StationConfig, text: str) -> bytes:
         except ValueError:
             key = b""
         if len(key) != KEY_BYTES:
-            _fail(
+            fail(
                 f"{text!r}: expected {_BY_KEY} and {2 * KEY_BYTES} hex digits, as `forecourt journal show` prints them"
             )
         return key

@@ -9,7 +9,7 @@ import click
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from controller import keys
-from controller.config import ConfigError, StationConfig, load
+from controller.config import StationConfig
 from controller.domain.list_digests import digests_text
 from controller.domain.list_parts import Taker, Verify
 from controller.domain.lists import ListState
@@ -25,6 +25,7 @@ from controller.domain.tokens import (
     token_key,
 )
 from controller.install import CONFIG_FILE
+from controller.office.station_file import load_station
 from controller.office.whitelist_making import (
     EXISTING_FILE,
     EXPECTED,
@@ -74,7 +75,7 @@ for _command in (keygen, publish, build, delta, repair, pin, prices):
 @click.option("--version", type=click.IntRange(1), help="The list's version; without it, one more than the last.")
 def import_(config_path: Path, sources: tuple[Path, ...], version: int | None) -> None:
     """Replace the list by these files, whole or not at all; a running station takes it at once."""
-    config = _load(config_path)
+    config = load_station(config_path)
     path = config.data / WHITELIST_FILE
     try:
         way = Way(keys.list_key(config.keys), config.currency, config.zone)
@@ -91,7 +92,7 @@ def import_(config_path: Path, sources: tuple[Path, ...], version: int | None) -
 @click.argument("source", metavar="FILE", type=EXISTING_FILE)
 def apply(config_path: Path, source: Path) -> None:
     """Take a list, delta or repair that headquarters signed; a running station goes on with it at once."""
-    config = _load(config_path)
+    config = load_station(config_path)
     try:
         taker = Taker(list_key_print(keys.list_key(config.keys)), config.currency.code)
         with progress_bar() as progress:
@@ -111,7 +112,7 @@ def apply(config_path: Path, source: Path) -> None:
 @click.argument("token", metavar="CARD|PLATE|PHONE")
 def show(config_path: Path, token: str) -> None:
     """Show what the list says of a card, a plate or a phone. Exit code 1 if it is not on it."""
-    config = _load(config_path)
+    config = load_station(config_path)
     try:
         secret = keys.list_key(config.keys)
     except keys.KeyFileError as error:
@@ -136,7 +137,7 @@ def show(config_path: Path, token: str) -> None:
 @_config_option
 def stats(config_path: Path) -> None:
     """Count what is on the list."""
-    config = _load(config_path)
+    config = load_station(config_path)
     try:
         with progress_bar() as progress:
             found = stats_of(config.data / WHITELIST_FILE, progress)
@@ -158,7 +159,7 @@ def stats(config_path: Path) -> None:
 @_config_option
 def verify(config_path: Path) -> None:
     """Read every entry, and hold digests and headquarters' signature against it."""
-    config = _load(config_path)
+    config = load_station(config_path)
     named = Named()
     try:
         known = (config.keys / HEADQUARTERS_PUBLIC).exists()
@@ -182,7 +183,7 @@ def verify(config_path: Path) -> None:
 @click.option("--output", type=NEW_FILE, help="A file for headquarters, instead of the screen.")
 def digests(config_path: Path, output: Path | None) -> None:
     """Print the digests of all buckets, from the entries as they are on the disk: for headquarters' repair."""
-    config = _load(config_path)
+    config = load_station(config_path)
     try:
         with progress_bar() as progress:
             text = digests_text(station_digests(config.data / WHITELIST_FILE, progress))
@@ -227,10 +228,3 @@ def _next_version(path: Path) -> int:
     except WhitelistError:
         return 1
     return 1 if about is None else about.version + 1
-
-
-def _load(path: Path) -> StationConfig:
-    try:
-        return load(path)
-    except ConfigError as error:
-        fail(str(error))

@@ -31,7 +31,7 @@ class Priced(House):
         super().__init__(*given, **settings)  # type: ignore[arg-type]
         self.config = parse(_toml(self.yard) + BY_LIST, self.folder / "station.toml")
 
-    def publish(self, *rows: str, version: int = 1) -> None:
+    def publish(self: House, *rows: str, version: int = 1) -> None:
         """Put a list with these prices in place: `diesel,45.10,MOMENT,STATIONS`."""
         sources = {"cards.csv": CARDS_CSV, "prices.csv": "\n".join(["price_of,price,from,stations", *rows, ""])}
         for name, text in sources.items():
@@ -50,7 +50,7 @@ class Priced(House):
         await self.state(1, PointState.IDLE)
         await self.wait(3)
 
-    async def change(self, grade: str = "diesel", price: str = "44.99") -> str:
+    async def change(self: House, grade: str = "diesel", price: str = "44.99") -> str:
         result = await self.command(ChangePrice(self.next_id(), grade, price))
         return "done" if result.done else result.reason
 
@@ -143,8 +143,8 @@ async def test_the_desk_does_not_change_what_headquarters_sets_and_only_that(hou
 
 @story()
 async def test_where_the_desk_sets_prices_the_list_changes_none(house: House) -> None:
-    await Priced.change(house)  # type: ignore[arg-type]
-    Priced.publish(house, f"diesel,45.10,{YESTERDAY},")  # type: ignore[arg-type]
+    await Priced.change(house)
+    Priced.publish(house, f"diesel,45.10,{YESTERDAY},")
     await house.wait(30)
     assert house.head(1).price(DIESEL) == UnitPrice(4499, 2)
 
